@@ -1,0 +1,10 @@
+"""The command line: `usfast info | compound | show | convert | demo`."""
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit with its status: 0, 2 for bad input, 130 after Ctrl-C."""
+    from usfast.cli.app import run  # typer and rich load here, not with `import usfast`
+
+    run()

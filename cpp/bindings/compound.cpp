@@ -1,0 +1,85 @@
+#include "usfast/compound.hpp"
+
+#include "bindings.hpp"
+
+namespace {
+
+using usfast::CompoundOptions;
+using usfast::FrameStack;
+using usfast::GridSize;
+
+template <typename T>
+py::tuple compound(const Array<T>& frames, const Array<std::int64_t>& index, const Array<double>& image_to_voxel,
+                   const std::array<std::int64_t, 3>& size, const std::string& method, const std::string& mode, int radius,
+                   double sigma, int classes, const std::optional<Array<std::uint8_t>>& mask,
+                   const std::optional<Array<float>>& importance, int threads, const Callback& callback) {
+    require(frames.ndim() == 3, "frames must be (N, H, W)");
+    const auto count = frames.shape(0), height = frames.shape(1), width = frames.shape(2);
+    require(index.ndim() == 1, "index must be (M,)");
+    require(has_shape(image_to_voxel, {index.shape(0), 3, 4}), "image_to_voxel must be (M, 3, 4)");
+    for (py::ssize_t i = 0; i < index.shape(0); ++i)
+        require(index.at(i) >= 0 && index.at(i) < count, "index must lie in the frames");
+    require(!mask || has_shape(*mask, {height, width}), "mask must be (H, W)");
+    for (const auto n : size) require(n > 0 && n < 1000000000, "size must be positive and below 1e9");
+    require(threads >= 1 && radius >= 0 && radius <= 16 && sigma > 0, "threads, radius or sigma out of range");
+
+    CompoundOptions options;
+    options.method = method == "nearest" ? usfast::Method::nearest
+                     : method == "linear" ? usfast::Method::linear
+                                          : usfast::Method::gaussian;
+    options.mode = mode == "maximum" ? usfast::Mode::maximum
+                   : mode == "latest" ? usfast::Mode::latest
+                   : mode == "vote"   ? usfast::Mode::vote
+                                      : usfast::Mode::mean;
+    options.radius = radius, options.sigma = sigma, options.classes = classes, options.threads = threads;
+    const bool vote = options.mode == usfast::Mode::vote;
+    if (vote) {
+        require(std::is_same_v<T, std::uint8_t> && classes >= 1 && classes <= 256, "votes need uint8 class indices");
+        const auto* pixel = frames.data();
+        for (py::ssize_t i = 0; i < frames.size(); ++i)
+            require(static_cast<int>(pixel[i]) < classes, "class index out of range");
+    }
+
+    FrameStack stack{frames.data(), std::is_same_v<T, std::uint8_t> ? usfast::Dtype::uint8 : usfast::Dtype::float32,
+                     height, width, index.shape(0), index.data(), image_to_voxel.data(),
+                     mask ? mask->data() : nullptr, nullptr, {0, 0, 0}};
+    if (importance) {
+        // (N or 1, H or 1, W or 1): an axis of length one serves all.
+        const py::ssize_t full[3] = {count, height, width};
+        std::int64_t stride = 1;
+        require(importance->ndim() == 3, "importance must have three axes");
+        for (int a = 2; a >= 0; --a) {
+            require(importance->shape(a) == full[a] || importance->shape(a) == 1, "importance does not fit the frames");
+            stack.importance_stride[a] = importance->shape(a) == 1 ? 0 : stride;
+            stride *= importance->shape(a);
+        }
+        stack.importance = importance->data();
+    }
+
+    const std::array<py::ssize_t, 3> shape{size[2], size[1], size[0]};
+    py::array volume = vote ? py::array(Array<std::uint8_t>(shape)) : py::array(Array<float>(shape));
+    Array<float> weight(shape);
+    void* volume_data = volume.mutable_data();
+    float* weight_data = weight.mutable_data();
+    {
+        const py::gil_scoped_release nogil;
+        usfast::compound(stack, GridSize{size[0], size[1], size[2]}, options, volume_data, weight_data,
+                         progress_to_python(callback));
+    }
+    return py::make_tuple(volume, weight);
+}
+
+template <typename T>
+void define(py::module_& module) {
+    module.def("compound", &compound<T>, py::arg("frames").noconvert(), py::arg("index").noconvert(),
+               py::arg("image_to_voxel").noconvert(), py::arg("size"), py::arg("method"), py::arg("mode"),
+               py::arg("radius"), py::arg("sigma"), py::arg("classes"), py::arg("mask").noconvert(),
+               py::arg("importance").noconvert(), py::arg("threads"), py::arg("progress"));
+}
+
+}  // namespace
+
+void bind_compound(py::module_& module) {
+    define<std::uint8_t>(module);
+    define<float>(module);
+}

@@ -1,0 +1,24 @@
+// The inner loop of compounding, compiled once for each instruction set level. Plain data only: a template of the
+// standard library instantiated in these files could replace the baseline's copy at link time.
+#pragma once
+
+#include "usfast/compound.hpp"
+
+namespace usfast {
+
+// Voxels [z_begin, z_end) of the grid with `pad` more on every side, so that no kernel needs to test each voxel.
+// One voxel is (sum of weighted values, sum of weights), (value, weight), or `classes` sums of votes.
+struct Slab {
+    GridSize size;
+    std::int64_t z_begin, z_end;
+    std::int64_t pad;
+    double* cells;
+};
+
+struct ScatterTable {
+    void (*scatter)(const FrameStack&, const CompoundOptions&, const Slab&);
+};
+
+const ScatterTable& scatter_table();  // of the best level that this machine runs
+
+}  // namespace usfast

@@ -1,0 +1,180 @@
+"""Compounding of plain arrays: where the arguments are checked and the kernel is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from usfast import _core
+from usfast._threads import get_num_threads
+from usfast.compound.memory import check_memory
+from usfast.errors import GeometryError
+from usfast.sweep import Sweep
+from usfast.volume import Grid
+
+__all__ = ["METHODS", "MODES", "compound_arrays"]
+
+METHODS = ("nearest", "linear", "gaussian")
+MODES = ("mean", "maximum", "latest", "weighted", "vote")
+MAX_KERNEL_SIZE = 33
+
+
+def choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return `value` where it is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` where it is a positive finite number."""
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be positive, not {value!r}")
+    return number
+
+
+def compound_arrays(
+    frames: ArrayLike,
+    image_to_world: ArrayLike,
+    grid: Grid,
+    method: str = "linear",
+    mode: str = "mean",
+    *,
+    valid: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    kernel_size: int = 5,
+    sigma: float = 1.0,
+    num_threads: int | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Compound frames into the voxels of a grid.
+
+    Each pixel adds to the voxels around its place: to the one whose centre is nearest (`"nearest"`), to the eight
+    around it with trilinear weights (`"linear"`), or to ``kernel_size**3`` around the nearest with Gaussian
+    weights (`"gaussian"`). Sums are kept in double precision and taken in the order of the frames, so the same
+    input gives the same bits for any number of threads.
+
+    Parameters
+    ----------
+    frames : (N, H, W) array of uint8 or float32
+        Intensities; NaN and infinity are left out. For ``mode="vote"``: integer labels.
+    image_to_world : (N, 4, 4) array
+        Takes pixel (u, v, 0, 1), its centre at integer coordinates, to world mm.
+    grid : Grid
+        Where the voxels are.
+    method : {"nearest", "linear", "gaussian"}
+    mode : {"mean", "maximum", "latest", "weighted", "vote"}
+        What becomes of several pixels in one voxel: their weighted mean; the largest; the last in the order of
+        frame, row, column; the mean weighted by `weights` too; the label with the most weight (ties: the smaller
+        label). `"maximum"` and `"latest"` count a pixel where it weighs at least as much as it must in its
+        nearest voxel: 1/8 for `"linear"`, ``exp(-3 / (8 sigma**2))`` for `"gaussian"`.
+    valid : (N,) bool array, optional
+        Frames to use.
+    mask : (H, W) bool array, optional
+        Pixels to use.
+    weights : (H, W), (N,) or (N, H, W) array, optional
+        Importance of pixels or frames, >= 0, for ``mode="weighted"``.
+    kernel_size : odd int
+        Width of the Gaussian kernel, voxels.
+    sigma : float
+        Standard deviation of the Gaussian kernel, voxels.
+    num_threads : int, optional
+    progress : callable, optional
+        Called as ``progress(done, total)`` now and then.
+
+    Returns
+    -------
+    volume : (Z, Y, X) float32 array (the frames' dtype for votes)
+        0 where no pixel fell.
+    weight : (Z, Y, X) float32 array
+        Sum of the weights of the pixels that made each voxel; 0 where there is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If arguments do not fit each other.
+    GeometryError
+        If a pose is not finite or singular.
+    MemoryError
+        Before allocating, if the grid would not fit.
+
+    Notes
+    -----
+    Memory is 8 bytes a voxel for the two results, and a few megabytes a thread. Pixel-based methods after
+    Solberg et al., "Freehand 3D ultrasound reconstruction algorithms - a review", Ultrasound Med. Biol. 33 (2007).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from usfast import Grid
+    >>> volume, weight = compound_arrays(np.full((1, 4, 4), 7, np.uint8), np.eye(4)[None], Grid((4, 4, 1), 1.0))
+    >>> float(volume[0, 2, 2]), float(weight[0, 2, 2])
+    (7.0, 1.0)
+    """
+    choice("method", method, METHODS)
+    choice("mode", mode, MODES)
+    if kernel_size % 2 != 1 or not 1 <= kernel_size <= MAX_KERNEL_SIZE:
+        raise ValueError(f"kernel_size must be odd, from 1 to {MAX_KERNEL_SIZE}, not {kernel_size}")
+    if (weights is not None) != (mode == "weighted"):
+        raise ValueError('weights and mode="weighted" go together: give both or neither')
+    classes = None
+    if mode == "vote":
+        frames, classes = _class_indices(np.asarray(frames))
+    sweep = Sweep(frames, image_to_world, valid=valid, mask=mask)
+    used = np.flatnonzero(sweep.valid)
+    if not used.size:
+        raise GeometryError(f"none of the {len(sweep)} frames has a valid pose")
+    importance = None if weights is None else _importance(weights, sweep)
+    check_memory(grid, bytes_per_voxel=8)
+    volume, weight = _core.compound(
+        sweep.frames,
+        used,
+        _image_to_voxel(sweep, used, grid),
+        grid.size,
+        method,
+        "mean" if mode == "weighted" else mode,
+        kernel_size // 2,
+        positive("sigma", sigma),
+        0 if classes is None else len(classes),
+        None if sweep.mask is None else sweep.mask.view(np.uint8),
+        importance,
+        get_num_threads(num_threads),
+        progress,
+    )
+    return (volume if classes is None else classes[volume]), weight
+
+
+def _image_to_voxel(sweep: Sweep, used: NDArray[np.intp], grid: Grid) -> NDArray[np.float64]:
+    """(M, 3, 4) rows that take pixels of the used frames to continuous voxel indices."""
+    matrices = (grid.world_to_voxel @ sweep.image_to_world[used])[:, :3]
+    if np.abs(matrices).max() > 1e12:
+        raise GeometryError("the sweep lies more than 1e12 voxels away from the grid")
+    return np.ascontiguousarray(matrices)
+
+
+def _class_indices(labels: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Return labels as indices into the sorted array of the labels that occur, and that array."""
+    if labels.dtype.kind not in "bui":
+        raise TypeError(f"labels must be integers, not {labels.dtype}")
+    classes = np.unique(labels)
+    if len(classes) > 256:
+        raise ValueError(f"votes can tell 256 labels apart, but there are {len(classes)}")
+    return np.searchsorted(classes, labels).astype(np.uint8), classes
+
+
+def _importance(weights: ArrayLike, sweep: Sweep) -> NDArray[np.float32]:
+    """Return weights with three axes, each the sweep's or of length one."""
+    array = np.ascontiguousarray(weights, np.float32)
+    height, width = sweep.image_size
+    shapes = {(len(sweep),): (-1, 1, 1), (height, width): (1, height, width), sweep.frames.shape: sweep.frames.shape}
+    if array.shape not in shapes:
+        expected = ", ".join(map(str, shapes))
+        raise ValueError(f"weights must have one of the shapes {expected}, not {array.shape}")
+    if not (np.isfinite(array).all() and (array >= 0).all()):
+        raise ValueError("weights must be finite and not negative")
+    return array.reshape(shapes[array.shape])

@@ -1,0 +1,185 @@
+"""TUS-REC scans: HDF5 with ``frames`` (N, H, W) and ``tforms`` (N, 4, 4), tracking tool to optical camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usfast.errors import FormatError
+from usfast.io.atomic import replacing
+from usfast.io.calibration import Calibration, read_calibration
+from usfast.io.foreign import decoding
+from usfast.io.limits import check_memory
+from usfast.io.metadata import meta_from_json, meta_to_json
+from usfast.io.pixels import memory_dtype
+from usfast.io.recording import Recording
+from usfast.sweep import Sweep
+
+__all__ = ["open_hdf5", "write_hdf5"]
+
+_MEANING = "tforms_are"  # attribute of the file: what its tforms lead from and to
+_IMAGE_TO_WORLD = "image_to_world"
+_TOOL_TO_WORLD = "tool_to_world"
+
+
+def open_hdf5(path: Path, calibration: str | Path | None = None) -> Recording:
+    """Open a TUS-REC scan or an .h5 file of this package.
+
+    ``image_to_world = tforms @ image_mm_to_tool @ pixel_to_mm``.
+
+    Parameters
+    ----------
+    path : Path
+    calibration : str or Path, optional
+        calib_matrix.csv; needed for TUS-REC scans. Files written here carry what they need.
+
+    Raises
+    ------
+    FormatError
+        If it is no HDF5 file, a dataset is missing or misshapen, or no calibration is known.
+    """
+    import h5py
+
+    with open(path, "rb"), decoding(path, "HDF5"), h5py.File(path, "r") as file:
+        frames = _dataset(path, file, "frames")
+        if frames.ndim != 3 or 0 in frames.shape or frames.dtype.kind not in "buif":
+            raise FormatError(
+                f"{path}: frames has shape {frames.shape} of {frames.dtype}, not (N, H, W) reals"
+            )
+        count, height, width = (int(size) for size in frames.shape)
+        dtype = memory_dtype(frames.dtype)
+        tforms = _array(path, file, "tforms", (count, 4, 4), "f8")
+        stored = _stored_calibration(path, file)
+        meaning = file.attrs.get(_MEANING)
+        known = read_calibration(calibration) if calibration is not None else stored
+        valid = _array(path, file, "valid", (count,), "?") if "valid" in file else np.ones(count, bool)
+        timestamps = _array(path, file, "timestamps", (count,), "f8") if "timestamps" in file else None
+        mask = _array(path, file, "mask", (height, width), "?") if "mask" in file else None
+        meta = _meta(path, file)
+    if meaning == _IMAGE_TO_WORLD:
+        poses = tforms
+    elif known is None:
+        raise FormatError(f"{path}: tforms lead from the tracking tool; give its calib_matrix.csv as config=")
+    else:
+        with np.errstate(all="ignore"):
+            poses = tforms @ known.image_to_tool
+        meta["calibration"] = {
+            "pixel_to_mm": known.pixel_to_mm.tolist(),
+            "image_mm_to_tool": known.image_mm_to_tool.tolist(),
+        }
+    return Recording(
+        path=path,
+        frames=count,
+        size=(height, width),
+        dtype=dtype,
+        blocks=lambda chunk: _blocks(path, count, chunk, dtype),
+        image_to_world=poses,
+        timestamps=timestamps,
+        valid=valid & np.isfinite(poses).all(axis=(1, 2)),
+        mask=mask,
+        meta={**meta, "format": "HDF5", "source": str(path)},
+    )
+
+
+def _dataset(path: Path, file: Any, name: str) -> Any:
+    """Return a dataset whose data lie in this file: links and external storage could read any other."""
+    import h5py
+
+    link = file.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset):
+        raise FormatError(f"{path}: no dataset {name!r} in it; there are {', '.join(sorted(file)) or 'none'}")
+    data = file[name]
+    if data.external or data.is_virtual:
+        raise FormatError(f"{path}: dataset {name!r} keeps its data in other files")
+    if data.size and not data.id.get_storage_size():
+        raise FormatError(f"{path}: dataset {name!r} of shape {data.shape} holds no data")
+    return data
+
+
+def _array(path: Path, file: Any, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    data = _dataset(path, file, name)
+    if data.shape != shape or data.dtype.kind not in "buif":
+        raise FormatError(f"{path}: {name} has shape {data.shape} of {data.dtype}, not {shape} of numbers")
+    check_memory(path, name, shape, data.dtype.itemsize)
+    array: NDArray[Any] = np.asarray(data[()]).astype(dtype)
+    return array
+
+
+def _stored_calibration(path: Path, file: Any) -> Calibration | None:
+    if "pixel_to_mm" not in file or "image_mm_to_tool" not in file:
+        return None
+    return Calibration(
+        _array(path, file, "pixel_to_mm", (4, 4), "f8"), _array(path, file, "image_mm_to_tool", (4, 4), "f8")
+    )
+
+
+def _meta(path: Path, file: Any) -> dict[str, Any]:
+    if "meta" not in file:
+        return {}
+    data = _dataset(path, file, "meta")
+    if data.ndim != 1 or data.dtype != np.uint8:
+        raise FormatError(f"{path}: meta must be UTF-8 text as bytes, not {data.dtype} of shape {data.shape}")
+    check_memory(path, "meta", data.shape, 1)
+    return meta_from_json(path, bytes(data[()]).decode("utf-8", "replace"))
+
+
+def _blocks(
+    path: Path, count: int, chunk: int, dtype: np.dtype[Any]
+) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
+    import h5py
+
+    with decoding(path, "HDF5"), h5py.File(path, "r") as file:
+        frames = _dataset(path, file, "frames")
+        labels = _dataset(path, file, "labels") if "labels" in file else None
+        if labels is not None and (labels.shape != frames.shape or labels.dtype.kind not in "bui"):
+            raise FormatError(
+                f"{path}: labels are {labels.dtype} of {labels.shape}, frames of {frames.shape}"
+            )
+        for start in range(0, count, chunk):
+            part = slice(start, min(start + chunk, count))
+            shape = (part.stop - start, *frames.shape[1:])
+            check_memory(path, "a block of frames", shape, frames.dtype.itemsize + dtype.itemsize)
+            yield frames[part].astype(dtype, copy=False), None if labels is None else labels[part]
+
+
+def write_hdf5(sweep: Sweep, path: Path, *, compress: bool = True) -> None:
+    """Write `sweep` as HDF5 in the layout of TUS-REC: ``frames``, ``tforms`` and what else it holds.
+
+    With ``meta["calibration"]`` (as reading sets it) ``tforms`` lead from the tracking tool and the
+    calibration is stored beside them; without, they are image_to_world and the attribute ``tforms_are``
+    of the file says so.
+
+    Raises
+    ------
+    FormatError
+        If an entry of meta is not JSON.
+    OSError
+        If the file system refuses; what was at `path` before is untouched.
+    """
+    import h5py
+
+    meta = dict(sweep.meta)
+    calibration = meta.pop("calibration", None)
+    packed = {"compression": "gzip", "compression_opts": 4} if compress else {}
+    with replacing(path) as draft, h5py.File(draft, "w") as file:
+        chunks = (1, *sweep.image_size) if compress else None
+        file.create_dataset("frames", data=sweep.frames, chunks=chunks, **packed)
+        if sweep.labels is not None:
+            file.create_dataset("labels", data=sweep.labels, chunks=chunks, **packed)
+        file["valid"] = sweep.valid
+        for name in ("timestamps", "mask"):
+            if getattr(sweep, name) is not None:
+                file[name] = getattr(sweep, name)
+        file["meta"] = np.frombuffer(meta_to_json(path, meta).encode(), np.uint8)
+        if calibration is None:
+            file["tforms"] = sweep.image_to_world
+            file.attrs[_MEANING] = _IMAGE_TO_WORLD
+            return
+        known = Calibration(*(np.array(calibration[key]) for key in ("pixel_to_mm", "image_mm_to_tool")))
+        file["tforms"] = sweep.image_to_world @ np.linalg.inv(known.image_to_tool)
+        file["pixel_to_mm"], file["image_mm_to_tool"] = known.pixel_to_mm, known.image_mm_to_tool
+        file.attrs[_MEANING] = _TOOL_TO_WORLD

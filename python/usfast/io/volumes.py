@@ -1,0 +1,143 @@
+"""Volumes as .mha, .mhd, .nrrd, .nhdr, .nii and .nii.gz, through SimpleITK."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from usfast.errors import FormatError, GeometryError
+from usfast.io.atomic import replacing
+from usfast.io.foreign import decoding
+from usfast.io.header import SequenceHeader
+from usfast.io.limits import check_memory, check_size
+from usfast.io.tracked import read_sequence_header
+from usfast.volume import Volume
+
+__all__ = ["VOLUME_SUFFIXES", "read_volume", "volume_information", "write_volume"]
+
+VOLUME_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz")
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read a 3D volume with its geometry.
+
+    A fourth axis of size one, as PLUS writes, is dropped.
+
+    Parameters
+    ----------
+    path : str or Path
+        .mha, .mhd, .nrrd, .nhdr, .nii or .nii.gz.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, promises more than it holds or memory does, or is no scalar volume.
+    GeometryError
+        If spacing, origin or direction are unusable.
+    FileNotFoundError
+    """
+    path = Path(path)
+    reader = volume_information(path)
+    shape, kind = tuple(reader.GetSize()), reader.GetNumberOfComponents()
+    if kind != 1:
+        raise FormatError(f"{path}: {kind} values a voxel (colour or vector); a volume has one")
+    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)):
+        raise FormatError(f"{path}: {len(shape)} axes of sizes {shape}; a volume has three")
+    import SimpleITK as sitk
+
+    with decoding(path, "SimpleITK"):
+        image = reader.Execute()
+        array = sitk.GetArrayFromImage(image)
+    axes = np.reshape(image.GetDirection(), (len(shape), len(shape)))[:3, :3]
+    try:
+        return Volume(array.reshape(array.shape[-3:]), image.GetSpacing()[:3], image.GetOrigin()[:3], axes)
+    except GeometryError as error:
+        raise GeometryError(f"{path}: {error}") from None
+
+
+def volume_information(path: Path) -> Any:
+    """Return a SimpleITK reader that knows size and type of a volume; nothing large is allocated.
+
+    Raises
+    ------
+    FormatError
+        If the header makes no sense, or promises more than the file holds or memory does.
+    """
+    if path.stat().st_size == 0:
+        raise FormatError(f"{path}: the file is empty")
+    present = path.stat().st_size
+    if _suffix(path) in (".mha", ".mhd", ".nrrd", ".nhdr"):
+        header: SequenceHeader = read_sequence_header(path)  # checks sizes, and where the data file lies
+        present = header.data_path.stat().st_size
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with decoding(path, "SimpleITK"):
+        reader.ReadImageInformation()
+        size = tuple(reader.GetSize())
+        pixel = sitk.Image([1] * max(2, len(size)), reader.GetPixelID(), reader.GetNumberOfComponents())
+    if min(size) < 1:
+        raise FormatError(f"{path}: sizes {size}: no voxels")
+    itemsize = pixel.GetSizeOfPixelComponent() * reader.GetNumberOfComponents()
+    compressed = _suffix(path) != ".nii"
+    check_size(path, "the voxels", math.prod(size) * itemsize, present, compressed=compressed)
+    check_memory(path, "the volume", size, 2 * itemsize)  # SimpleITK's copy and ours
+    return reader
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    found = [suffix for suffix in VOLUME_SUFFIXES if name.endswith(suffix)]
+    if not found:
+        raise FormatError(f"{path}: a volume is one of {', '.join(VOLUME_SUFFIXES)}")
+    return max(found, key=len)
+
+
+def write_volume(volume: Volume, path: str | Path, *, compress: bool = True) -> None:
+    """Write a volume with its geometry; bool becomes uint8.
+
+    The file is read back before it replaces what was there: ITK does not report a full disk in every format.
+
+    Parameters
+    ----------
+    volume : Volume
+    path : str or Path
+        The extension chooses the format: .mha, .mhd, .nrrd, .nhdr, .nii, .nii.gz.
+    compress : bool
+        Where the format leaves the choice.
+
+    Raises
+    ------
+    FormatError
+        If the extension is unknown or the format cannot hold the dtype.
+    OSError
+        If the file system refuses; what was at `path` before is untouched.
+    """
+    import SimpleITK as sitk
+
+    path = Path(path)
+    _suffix(path)
+    if volume.array.dtype == np.float16:
+        raise FormatError(f"{path}: float16 is not a dtype of volume files; convert it to float32")
+    with decoding(path, "SimpleITK"):
+        image = volume.to_sitk()
+    with replacing(path) as draft:
+        try:
+            sitk.WriteImage(image, str(draft), useCompression=compress)
+            written = sitk.GetArrayViewFromImage(sitk.ReadImage(str(draft)))
+        except RuntimeError as error:
+            # ITK has no error for a full disk or a limit on file size, it only fails to write.
+            text = (str(error).strip().splitlines() or [""])[-1]
+            raise OSError(errno.EIO, f"{os.strerror(errno.EIO)}; {text}", str(path)) from error
+        same = written.shape == volume.array.shape and np.array_equal(
+            written, volume.array, equal_nan=volume.array.dtype.kind == "f"
+        )
+        if not same:
+            raise OSError(errno.EIO, "the volume did not reach the disk unchanged", str(path))

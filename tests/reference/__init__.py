@@ -1,0 +1,1 @@
+"""Plain NumPy references that the kernels are tested against: slow, obviously right."""
