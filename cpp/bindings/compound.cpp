@@ -10,8 +10,8 @@ using usfast::GridSize;
 
 template <typename T>
 py::tuple compound(const Array<T>& frames, const Array<std::int64_t>& index, const Array<double>& image_to_voxel,
-                   const std::array<std::int64_t, 3>& size, const std::string& method, const std::string& mode, int radius,
-                   double sigma, int classes, const std::optional<Array<std::uint8_t>>& mask,
+                   const std::array<std::int64_t, 3>& size, const std::string& method, const std::string& mode,
+                   int radius, double sigma, int classes, const std::optional<Array<std::uint8_t>>& mask,
                    const std::optional<Array<float>>& importance, int threads, const Callback& callback) {
     require(frames.ndim() == 3, "frames must be (N, H, W)");
     const auto count = frames.shape(0), height = frames.shape(1), width = frames.shape(2);
@@ -24,10 +24,10 @@ py::tuple compound(const Array<T>& frames, const Array<std::int64_t>& index, con
     require(threads >= 1 && radius >= 0 && radius <= 16 && sigma > 0, "threads, radius or sigma out of range");
 
     CompoundOptions options;
-    options.method = method == "nearest" ? usfast::Method::nearest
+    options.method = method == "nearest"  ? usfast::Method::nearest
                      : method == "linear" ? usfast::Method::linear
                                           : usfast::Method::gaussian;
-    options.mode = mode == "maximum" ? usfast::Mode::maximum
+    options.mode = mode == "maximum"  ? usfast::Mode::maximum
                    : mode == "latest" ? usfast::Mode::latest
                    : mode == "vote"   ? usfast::Mode::vote
                                       : usfast::Mode::mean;
@@ -40,9 +40,16 @@ py::tuple compound(const Array<T>& frames, const Array<std::int64_t>& index, con
             require(static_cast<int>(pixel[i]) < classes, "class index out of range");
     }
 
-    FrameStack stack{frames.data(), std::is_same_v<T, std::uint8_t> ? usfast::Dtype::uint8 : usfast::Dtype::float32,
-                     height, width, index.shape(0), index.data(), image_to_voxel.data(),
-                     mask ? mask->data() : nullptr, nullptr, {0, 0, 0}};
+    FrameStack stack{frames.data(),
+                     std::is_same_v<T, std::uint8_t> ? usfast::Dtype::uint8 : usfast::Dtype::float32,
+                     height,
+                     width,
+                     index.shape(0),
+                     index.data(),
+                     image_to_voxel.data(),
+                     mask ? mask->data() : nullptr,
+                     nullptr,
+                     {0, 0, 0}};
     if (importance) {
         // (N or 1, H or 1, W or 1): an axis of length one serves all.
         const py::ssize_t full[3] = {count, height, width};

@@ -7,7 +7,8 @@ namespace {
 py::tuple fill_holes(const Array<float>& volume, const Array<float>& weight, const std::string& method, int size,
                      double sigma, int threads, const Callback& callback) {
     require(volume.ndim() == 3, "volume must be (Z, Y, X)");
-    require(has_shape(weight, {volume.shape(0), volume.shape(1), volume.shape(2)}), "weight must have the volume's shape");
+    require(has_shape(weight, {volume.shape(0), volume.shape(1), volume.shape(2)}),
+            "weight must have the volume's shape");
     require(size >= 2 && size <= 255 && sigma > 0 && threads >= 1, "size, sigma or threads out of range");
     usfast::FillOptions options;
     options.method = method == "nearest"            ? usfast::Fill::nearest
@@ -33,6 +34,6 @@ py::tuple fill_holes(const Array<float>& volume, const Array<float>& weight, con
 }  // namespace
 
 void bind_fill(py::module_& module) {
-    module.def("fill_holes", &fill_holes, py::arg("volume").noconvert(), py::arg("weight").noconvert(), py::arg("method"),
-               py::arg("size"), py::arg("sigma"), py::arg("threads"), py::arg("progress"));
+    module.def("fill_holes", &fill_holes, py::arg("volume").noconvert(), py::arg("weight").noconvert(),
+               py::arg("method"), py::arg("size"), py::arg("sigma"), py::arg("threads"), py::arg("progress"));
 }

@@ -11,7 +11,8 @@ static py::dict config() {
     facts["version"] = USFAST_VERSION;
     facts["compiler"] = __VERSION__;
     facts["isa"] = usfast::isa();
-    facts["eigen"] = USFAST_TEXT(EIGEN_WORLD_VERSION) "." USFAST_TEXT(EIGEN_MAJOR_VERSION) "." USFAST_TEXT(EIGEN_MINOR_VERSION);
+    facts["eigen"] =
+        USFAST_TEXT(EIGEN_WORLD_VERSION) "." USFAST_TEXT(EIGEN_MAJOR_VERSION) "." USFAST_TEXT(EIGEN_MINOR_VERSION);
     return facts;
 }
 

@@ -13,11 +13,12 @@ constexpr usfast::Dtype dtype = std::is_same_v<T, std::uint8_t> ? usfast::Dtype:
 
 template <typename T>
 py::tuple paste(const Array<T>& frames, const Array<std::int64_t>& index, const Array<double>& image_to_voxel,
-                const std::array<std::int64_t, 3>& size, const std::string& interpolation, const std::string& optimization,
-                const std::string& compounding, const std::array<std::int64_t, 4>& clip,
-                const std::optional<Array<double>>& fan_tangent, const std::array<double, 2>& fan_origin,
-                const std::array<double, 2>& fan_radius, const std::optional<double>& reject_below,
-                const std::optional<Array<std::uint8_t>>& importance, int threads, const Callback& callback) {
+                const std::array<std::int64_t, 3>& size, const std::string& interpolation,
+                const std::string& optimization, const std::string& compounding,
+                const std::array<std::int64_t, 4>& clip, const std::optional<Array<double>>& fan_tangent,
+                const std::array<double, 2>& fan_origin, const std::array<double, 2>& fan_radius,
+                const std::optional<double>& reject_below, const std::optional<Array<std::uint8_t>>& importance,
+                int threads, const Callback& callback) {
     require(frames.ndim() == 3, "frames must be (N, H, W)");
     const auto count = frames.shape(0), height = frames.shape(1), width = frames.shape(2);
     require(index.ndim() == 1 && has_shape(image_to_voxel, {index.shape(0), 4, 4}), "image_to_voxel must be (M, 4, 4)");
@@ -47,8 +48,15 @@ py::tuple paste(const Array<T>& frames, const Array<std::int64_t>& index, const 
     settings.reject_below = reject_below.value_or(0);
     settings.threads = threads;
 
-    const plus::Frames stack{frames.data(), dtype<T>, height, width, index.shape(0), index.data(), image_to_voxel.data(),
-                             fan_tangent ? fan_tangent->data() : nullptr, importance ? importance->data() : nullptr};
+    const plus::Frames stack{frames.data(),
+                             dtype<T>,
+                             height,
+                             width,
+                             index.shape(0),
+                             index.data(),
+                             image_to_voxel.data(),
+                             fan_tangent ? fan_tangent->data() : nullptr,
+                             importance ? importance->data() : nullptr};
     Array<T> volume(shape_of(size));
     Array<std::uint16_t> accumulation(shape_of(size));
     T* volume_data = volume.mutable_data();
@@ -57,7 +65,8 @@ py::tuple paste(const Array<T>& frames, const Array<std::int64_t>& index, const 
         const py::gil_scoped_release nogil;
         std::fill_n(volume_data, size[0] * size[1] * size[2], T{0});
         std::fill_n(accumulation_data, size[0] * size[1] * size[2], std::uint16_t{0});
-        plus::paste(stack, {size[0], size[1], size[2]}, settings, volume_data, accumulation_data, progress_to_python(callback));
+        plus::paste(stack, {size[0], size[1], size[2]}, settings, volume_data, accumulation_data,
+                    progress_to_python(callback));
     }
     return py::make_tuple(volume, accumulation);
 }
@@ -66,7 +75,8 @@ using Element = std::tuple<std::string, int, float, float, int, int>;
 
 plus::FillElement element(const Element& e) {
     const auto& [type, size, stdev, ratio, limit, sticks] = e;
-    require(type == "STICK" ? limit >= 2 && sticks >= 1 : size >= 1 && size <= 255, "hole filling element out of range");
+    require(type == "STICK" ? limit >= 2 && sticks >= 1 : size >= 1 && size <= 255,
+            "hole filling element out of range");
     const plus::Filler filler = type == "STICK"                     ? plus::Filler::stick
                                 : type == "GAUSSIAN"                ? plus::Filler::gaussian
                                 : type == "GAUSSIAN_ACCUMULATION"   ? plus::Filler::gaussian_accumulation
@@ -99,10 +109,10 @@ py::tuple fill(const Array<T>& volume, const Array<std::uint16_t>& accumulation,
 template <typename T>
 void define(py::module_& module) {
     module.def("plus_paste", &paste<T>, py::arg("frames").noconvert(), py::arg("index").noconvert(),
-               py::arg("image_to_voxel").noconvert(), py::arg("size"), py::arg("interpolation"), py::arg("optimization"),
-               py::arg("compounding"), py::arg("clip"), py::arg("fan_tangent").noconvert(), py::arg("fan_origin"),
-               py::arg("fan_radius"), py::arg("reject_below"), py::arg("importance").noconvert(), py::arg("threads"),
-               py::arg("progress"));
+               py::arg("image_to_voxel").noconvert(), py::arg("size"), py::arg("interpolation"),
+               py::arg("optimization"), py::arg("compounding"), py::arg("clip"), py::arg("fan_tangent").noconvert(),
+               py::arg("fan_origin"), py::arg("fan_radius"), py::arg("reject_below"), py::arg("importance").noconvert(),
+               py::arg("threads"), py::arg("progress"));
     module.def("plus_fill", &fill<T>, py::arg("volume").noconvert(), py::arg("accumulation").noconvert(),
                py::arg("elements"), py::arg("threads"), py::arg("progress"));
 }

@@ -16,11 +16,11 @@ struct FrameStack {
     const void* pixels;
     Dtype dtype;
     std::int64_t height, width;
-    std::int64_t used;              // number of frames to use
-    const std::int64_t* index;      // (used) which frames, in the order of insertion
-    const double* image_to_voxel;   // (used, 3, 4): pixel (u, v) lies at voxel m0 u + m1 v + m3 of each axis
-    const std::uint8_t* mask;       // (height, width), 0 = leave out; may be null
-    const float* importance;        // weight of each pixel, >= 0; may be null
+    std::int64_t used;                  // number of frames to use
+    const std::int64_t* index;          // (used) which frames, in the order of insertion
+    const double* image_to_voxel;       // (used, 3, 4): pixel (u, v) lies at voxel m0 u + m1 v + m3 of each axis
+    const std::uint8_t* mask;           // (height, width), 0 = leave out; may be null
+    const float* importance;            // weight of each pixel, >= 0; may be null
     std::int64_t importance_stride[3];  // elements between frames, rows, columns; 0 = the same for all
 };
 
@@ -31,9 +31,9 @@ struct GridSize {
 struct CompoundOptions {
     Method method = Method::linear;
     Mode mode = Mode::mean;
-    int radius = 2;       // gaussian: the kernel covers (2 radius + 1)^3 voxels
-    double sigma = 1.0;   // gaussian: standard deviation, voxels
-    int classes = 0;      // vote: pixels hold class indices below this
+    int radius = 2;      // gaussian: the kernel covers (2 radius + 1)^3 voxels
+    double sigma = 1.0;  // gaussian: standard deviation, voxels
+    int classes = 0;     // vote: pixels hold class indices below this
     int threads = 1;
 };
 

@@ -11,8 +11,8 @@ enum class Fill { nearest, mean, sticks, gaussian, inverse_distance, normalized_
 
 struct FillOptions {
     Fill method = Fill::gaussian;
-    int size = 5;          // voxels across the window, odd; for sticks the longest stick
-    double sigma = 1.0;    // gaussian: standard deviation, voxels; grows with the window for normalized_convolution
+    int size = 5;        // voxels across the window, odd; for sticks the longest stick
+    double sigma = 1.0;  // gaussian: standard deviation, voxels; grows with the window for normalized_convolution
     int threads = 1;
 };
 

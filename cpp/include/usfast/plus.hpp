@@ -17,24 +17,24 @@ struct Settings {
     Interpolation interpolation = Interpolation::nearest;
     Optimization optimization = Optimization::full;
     Compounding compounding = Compounding::latest;
-    std::int64_t clip[4];             // first column, first row, last column, last row, inclusive
+    std::int64_t clip[4];  // first column, first row, last column, last row, inclusive
     bool fan = false;
-    double fan_origin[2] = {0, 0};    // pixels
-    double fan_radius[2] = {0, 0};    // pixels
+    double fan_origin[2] = {0, 0};  // pixels
+    double fan_radius[2] = {0, 0};  // pixels
     bool reject = false;
-    double reject_below = 0;          // intensity
+    double reject_below = 0;  // intensity
     int threads = 1;
 };
 
 struct Frames {
-    const void* pixels;               // (count, height, width)
+    const void* pixels;  // (count, height, width)
     Dtype dtype;
     std::int64_t height, width;
     std::int64_t used;
-    const std::int64_t* index;        // (used)
-    const double* image_to_voxel;     // (used, 4, 4)
-    const double* fan_tangent;        // (used, 2), ascending; read where Settings::fan
-    const std::uint8_t* importance;   // (height, width); read where Compounding::importance
+    const std::int64_t* index;       // (used)
+    const double* image_to_voxel;    // (used, 4, 4)
+    const double* fan_tangent;       // (used, 2), ascending; read where Settings::fan
+    const std::uint8_t* importance;  // (height, width); read where Compounding::importance
 };
 
 // Adds the frames in order to `volume` (z, y, x) of the frames' dtype and `accumulation`, both zero before the first
@@ -46,8 +46,8 @@ enum class Filler { stick, gaussian, gaussian_accumulation, inverse_distance, ne
 
 struct FillElement {
     Filler type;
-    int size = 0;                 // all but stick
-    float stdev = 0;              // the two Gaussians
+    int size = 0;     // all but stick
+    float stdev = 0;  // the two Gaussians
     float minimum_known_ratio = 0;
     int stick_limit = 0, sticks = 0;
 };

@@ -75,9 +75,11 @@ bool compound(const FrameStack& frames, const GridSize& size, const CompoundOpti
                     const double* from = slab.cells + cell * ((z - z_begin + pad) * plane + (y + pad) * row + pad);
                     const std::int64_t to = (z * size.y + y) * size.x;
                     if (vote)
-                        write_votes(from, size.x, options.classes, static_cast<std::uint8_t*>(volume) + to, weight + to);
+                        write_votes(from, size.x, options.classes, static_cast<std::uint8_t*>(volume) + to,
+                                    weight + to);
                     else
-                        write_means(from, size.x, options.mode == Mode::mean, static_cast<float*>(volume) + to, weight + to);
+                        write_means(from, size.x, options.mode == Mode::mean, static_cast<float*>(volume) + to,
+                                    weight + to);
                 }
         },
         progress);

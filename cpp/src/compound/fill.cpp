@@ -103,8 +103,19 @@ Found nearest_mean(const Known& known, std::int64_t x, std::int64_t y, std::int6
 }
 
 // The 13 lines through a voxel and its 26 neighbours.
-constexpr std::array<std::array<int, 3>, 13> directions{{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {1, -1, 0},
-    {1, 0, 1}, {1, 0, -1}, {0, 1, 1}, {0, 1, -1}, {1, 1, 1}, {1, 1, -1}, {1, -1, 1}, {1, -1, -1}}};
+constexpr std::array<std::array<int, 3>, 13> directions{{{1, 0, 0},
+                                                         {0, 1, 0},
+                                                         {0, 0, 1},
+                                                         {1, 1, 0},
+                                                         {1, -1, 0},
+                                                         {1, 0, 1},
+                                                         {1, 0, -1},
+                                                         {0, 1, 1},
+                                                         {0, 1, -1},
+                                                         {1, 1, 1},
+                                                         {1, 1, -1},
+                                                         {1, -1, 1},
+                                                         {1, -1, -1}}};
 
 // First known voxel from (x, y, z) along +-d within `limit` steps; 0 steps = none.
 std::int64_t walk(const Known& known, std::int64_t x, std::int64_t y, std::int64_t z, const std::array<int, 3>& d,
@@ -173,16 +184,19 @@ bool fill_holes(const float* volume, const float* weight, const GridSize& size, 
     std::vector<std::vector<double>> windows;
     if (options.method == Fill::normalized_convolution)
         for (std::int64_t r = 1; r <= radius; ++r)
-            windows.push_back(distance_weights(r, options.method, options.sigma * static_cast<double>(2 * r + 1) / options.size));
+            windows.push_back(
+                distance_weights(r, options.method, options.sigma * static_cast<double>(2 * r + 1) / options.size));
     else
         windows.push_back(distance_weights(radius, options.method, options.sigma));
 
     auto fill = [&](std::int64_t x, std::int64_t y, std::int64_t z) {
         if (options.method == Fill::nearest) return nearest_mean(known, x, y, z, offsets);
         if (options.method == Fill::sticks) return sticks_mean(known, x, y, z, options.size);
-        if (options.method != Fill::normalized_convolution) return window_mean(known, x, y, z, radius, windows[0], false);
+        if (options.method != Fill::normalized_convolution)
+            return window_mean(known, x, y, z, radius, windows[0], false);
         for (std::int64_t r = 1; r <= radius; ++r)
-            if (const Found found = window_mean(known, x, y, z, r, windows[static_cast<std::size_t>(r - 1)], true); found.any)
+            if (const Found found = window_mean(known, x, y, z, r, windows[static_cast<std::size_t>(r - 1)], true);
+                found.any)
                 return found;
         return Found{};
     };

@@ -87,7 +87,8 @@ template <typename T, bool linear>
 inline void locate(const Row<T>& row, const Target& target, std::int64_t u, int count, Block& b) {
     const double shift = linear ? 0.0 : 0.5;
     const auto first = static_cast<std::int32_t>(u);
-    const auto stride_y = static_cast<std::int32_t>(target.stride_y), stride_z = static_cast<std::int32_t>(target.stride_z);
+    const auto stride_y = static_cast<std::int32_t>(target.stride_y),
+               stride_z = static_cast<std::int32_t>(target.stride_z);
     for (int j = 0; j < count; ++j) {
         const auto column = static_cast<double>(first + j);
         const double px = row.step[0] * column + row.base[0];
@@ -97,8 +98,8 @@ inline void locate(const Row<T>& row, const Target& target, std::int64_t u, int 
         b.fx[j] = px - x, b.fy[j] = py - y, b.fz[j] = pz - z;
         const bool reaches = (x >= target.low[0]) & (x < target.high[0]) & (y >= target.low[1]) & (y < target.high[1]) &
                              (z >= target.low[2]) & (z < target.high[2]);
-        const std::int64_t cell = target.origin + static_cast<std::int64_t>(z) * stride_z +
-                                  static_cast<std::int64_t>(y) * stride_y + x;
+        const std::int64_t cell =
+            target.origin + static_cast<std::int64_t>(z) * stride_z + static_cast<std::int64_t>(y) * stride_y + x;
         b.cell[j] = reaches ? cell : -1;
     }
     for (int j = 0; j < count; ++j) b.value[j] = static_cast<double>(row.pixels[u + j]);
@@ -208,8 +209,8 @@ struct GaussianAxis {
     }
 };
 
-// The usual kernel sizes: for each of the (2 radius + 1)^2 rows of voxels along x, the sums of a run of pixels around one
-// voxel stay in registers. The row is one voxel longer than the kernel, with weight 0.
+// The usual kernel sizes: for each of the (2 radius + 1)^2 rows of voxels along x, the sums of a run of pixels around
+// one voxel stay in registers. The row is one voxel longer than the kernel, with weight 0.
 template <int radius>
 void add_gaussian(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
     constexpr int width = 2 * radius + 1, pairs = radius + 1;
@@ -222,7 +223,8 @@ void add_gaussian(const Block& b, int count, const Target& target, const Compoun
             z(b.fz[j], radius, inverse, shrink);
         const double v = b.value[j];
         for (int h = 0; h < radius; ++h)
-            along_x[j][h] = TwoPairs{x.weight[2 * h] * v, x.weight[2 * h], x.weight[2 * h + 1] * v, x.weight[2 * h + 1]};
+            along_x[j][h] =
+                TwoPairs{x.weight[2 * h] * v, x.weight[2 * h], x.weight[2 * h + 1] * v, x.weight[2 * h + 1]};
         along_x[j][radius] = TwoPairs{x.weight[2 * radius] * v, x.weight[2 * radius], 0, 0};
         for (int k = 0; k < width; ++k)
             for (int i = 0; i < width; ++i) plane[j][k * width + i] = y.weight[i] * (z.weight[k] * b.weight[j]);
@@ -237,7 +239,8 @@ void add_gaussian(const Block& b, int count, const Target& target, const Compoun
                 TwoPairs run[pairs] = {};
                 for (int j = begin; j < end; ++j)
                     for (int h = 0; h < pairs; ++h) run[h] += along_x[j][h] * plane[j][k * width + i];
-                auto* row = reinterpret_cast<TwoPairs*>(cells + 2 * (first + k * target.stride_z + i * target.stride_y));
+                auto* row =
+                    reinterpret_cast<TwoPairs*>(cells + 2 * (first + k * target.stride_z + i * target.stride_y));
                 for (int h = 0; h < pairs; ++h) row[h] += run[h];
             }
     }
@@ -247,7 +250,7 @@ template <typename Rule>
 void put_gaussian(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
     const int radius = o.radius, width = 2 * radius + 1;
     const double inverse = 1 / (2 * o.sigma * o.sigma);
-    const double shrink = std::exp(-2 * inverse), corner = std::exp(-0.75 * inverse);
+    const double shrink = std::exp(-2 * inverse), corner = std::exp(-0.75 * inverse) * (1 - 1e-12);  // ties are in
     for (int j = 0; j < count; ++j) {
         if (b.cell[j] < 0) continue;
         const GaussianAxis x(b.fx[j], radius, inverse, shrink), y(b.fy[j], radius, inverse, shrink),
@@ -294,7 +297,8 @@ void scatter_row(const Row<T>& row, Interval columns, const Target& target, cons
 }
 
 template <typename T, typename Rule>
-void scatter_frame(const FrameStack& frames, std::int64_t n, const Target& target, const CompoundOptions& o, double* cells) {
+void scatter_frame(const FrameStack& frames, std::int64_t n, const Target& target, const CompoundOptions& o,
+                   double* cells) {
     const double* m = frames.image_to_voxel + 12 * n;
     const std::int64_t frame = frames.index[n], height = frames.height, width = frames.width;
     const auto* stride = frames.importance_stride;
@@ -307,7 +311,9 @@ void scatter_frame(const FrameStack& frames, std::int64_t n, const Target& targe
         Row<T> row{static_cast<const T*>(frames.pixels) + (frame * height + v) * width,
                    frames.mask ? frames.mask + v * width : nullptr,
                    frames.importance ? frames.importance + frame * stride[0] + v * stride[1] : nullptr,
-                   stride[2], {}, {}};
+                   stride[2],
+                   {},
+                   {}};
         Interval columns{0, width};
         for (int a = 0; a < 3; ++a) {
             row.step[a] = m[4 * a];
@@ -329,10 +335,14 @@ void scatter_frames(const FrameStack& frames, const CompoundOptions& o, const Sl
 template <typename T>
 void scatter_typed(const FrameStack& frames, const CompoundOptions& o, const Slab& slab) {
     switch (o.mode) {
-        case Mode::mean: return scatter_frames<T, Add>(frames, o, slab);
-        case Mode::maximum: return scatter_frames<T, Maximum>(frames, o, slab);
-        case Mode::latest: return scatter_frames<T, Latest>(frames, o, slab);
-        case Mode::vote: return scatter_frames<T, Vote>(frames, o, slab);
+        case Mode::mean:
+            return scatter_frames<T, Add>(frames, o, slab);
+        case Mode::maximum:
+            return scatter_frames<T, Maximum>(frames, o, slab);
+        case Mode::latest:
+            return scatter_frames<T, Latest>(frames, o, slab);
+        case Mode::vote:
+            return scatter_frames<T, Vote>(frames, o, slab);
     }
 }
 

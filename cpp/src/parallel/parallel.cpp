@@ -26,11 +26,16 @@ bool parallel_for(std::int64_t tasks, int threads, const std::function<void(std:
     const std::int64_t wanted = std::min<std::int64_t>(threads, tasks);
     try {
         for (int worker = 1; worker < wanted; ++worker)
-            others.emplace_back([&take_one, worker] { while (take_one(worker)) {} });
+            others.emplace_back([&take_one, worker] {
+                while (take_one(worker)) {
+                }
+            });
     } catch (const std::system_error&) {
         // No more threads to be had: the ones there are do the work.
     }
-    auto join = [&others] { for (auto& thread : others) thread.join(); };
+    auto join = [&others] {
+        for (auto& thread : others) thread.join();
+    };
     try {
         while (take_one(0))
             if (progress && !progress(done.load(), tasks)) stop = true;

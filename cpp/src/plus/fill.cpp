@@ -9,25 +9,39 @@ namespace usfast::plus {
 namespace {
 
 // The order matters: equal sticks are added in it.
-constexpr std::array<std::array<int, 3>, 13> directions{{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {1, 0, 1},
-    {0, 1, 1}, {1, -1, 0}, {1, 0, -1}, {0, 1, -1}, {1, 1, 1}, {-1, 1, 1}, {1, -1, 1}, {-1, -1, 1}}};
+constexpr std::array<std::array<int, 3>, 13> directions{{{1, 0, 0},
+                                                         {0, 1, 0},
+                                                         {0, 0, 1},
+                                                         {1, 1, 0},
+                                                         {1, 0, 1},
+                                                         {0, 1, 1},
+                                                         {1, -1, 0},
+                                                         {1, 0, -1},
+                                                         {0, 1, -1},
+                                                         {1, 1, 1},
+                                                         {-1, 1, 1},
+                                                         {1, -1, 1},
+                                                         {-1, -1, 1}}};
 
 // Weights over a cube of size^3 voxels in single precision.
 std::vector<float> cube_weights(const FillElement& e) {
     const int n = e.size;
     const auto centre = static_cast<float>(n - 1) / 2;
     const auto divisor = static_cast<float>(static_cast<double>(e.stdev * e.stdev) * 2.0);
-    const auto term = static_cast<float>(std::pow(2 * 3.1415926535897932384626433832795, 1.5) * std::pow(static_cast<double>(e.stdev), 3));
+    const auto term = static_cast<float>(std::pow(2 * 3.1415926535897932384626433832795, 1.5) *
+                                         std::pow(static_cast<double>(e.stdev), 3));
     std::vector<float> weights;
     for (int z = 0; z < n; ++z)
         for (int y = 0; y < n; ++y)
             for (int x = 0; x < n; ++x) {
-                const float dx = static_cast<float>(x) - centre, dy = static_cast<float>(y) - centre, dz = static_cast<float>(z) - centre;
+                const float dx = static_cast<float>(x) - centre, dy = static_cast<float>(y) - centre,
+                            dz = static_cast<float>(z) - centre;
                 if (e.type == Filler::inverse_distance) {
                     const float distance = std::sqrt(dx * dx + dy * dy + dz * dz);
                     weights.push_back(distance == 0 ? 0.0F : 1.0F / distance);
                 } else {
-                    const auto exponent = static_cast<double>(-(dx * dx / divisor + dy * dy / divisor + dz * dz / divisor));
+                    const auto exponent =
+                        static_cast<double>(-(dx * dx / divisor + dy * dy / divisor + dz * dz / divisor));
                     weights.push_back(static_cast<float>(static_cast<double>(1.0F / term) * std::exp(exponent)));
                 }
             }
@@ -37,10 +51,12 @@ std::vector<float> cube_weights(const FillElement& e) {
 template <typename T>
 class HoleFiller {
   public:
-    HoleFiller(const void* volume, const std::uint16_t* acc, const GridSize& size, const std::vector<FillElement>& elements)
+    HoleFiller(const void* volume, const std::uint16_t* acc, const GridSize& size,
+               const std::vector<FillElement>& elements)
         : volume_(static_cast<const T*>(volume)), acc_(acc), size_(size), elements_(elements) {
         for (const FillElement& e : elements)
-            weights_.push_back(e.type == Filler::stick || e.type == Filler::nearest ? std::vector<float>{} : cube_weights(e));
+            weights_.push_back(e.type == Filler::stick || e.type == Filler::nearest ? std::vector<float>{}
+                                                                                    : cube_weights(e));
     }
 
     std::optional<T> value(std::int64_t x, std::int64_t y, std::int64_t z) const {
@@ -61,7 +77,8 @@ class HoleFiller {
   private:
     struct Range {
         std::int64_t begin, end;
-        Range(std::int64_t at, std::int64_t r, std::int64_t n) : begin(std::max<std::int64_t>(at - r, 0)), end(std::min(at + r, n - 1)) {}
+        Range(std::int64_t at, std::int64_t r, std::int64_t n)
+            : begin(std::max<std::int64_t>(at - r, 0)), end(std::min(at + r, n - 1)) {}
     };
 
     std::int64_t index(std::int64_t x, std::int64_t y, std::int64_t z) const { return (z * size_.y + y) * size_.x + x; }
@@ -71,7 +88,8 @@ class HoleFiller {
         return static_cast<double>(known) / whole > static_cast<double>(e.minimum_known_ratio);
     }
 
-    std::optional<T> cube(const FillElement& e, const std::vector<float>& weights, std::int64_t x, std::int64_t y, std::int64_t z) const {
+    std::optional<T> cube(const FillElement& e, const std::vector<float>& weights, std::int64_t x, std::int64_t y,
+                          std::int64_t z) const {
         const std::int64_t n = e.size, r = (n - 1) / 2;
         const Range xs(x, r, size_.x), ys(y, r, size_.y), zs(z, r, size_.z);
         double sum = 0, total = 0;
@@ -108,7 +126,8 @@ class HoleFiller {
     }
 
     // Steps from the hole along d to the first known voxel, at most `limit`; 0 = none.
-    std::int64_t walk(std::int64_t x, std::int64_t y, std::int64_t z, const std::array<int, 3>& d, int sign, std::int64_t limit, double& value) const {
+    std::int64_t walk(std::int64_t x, std::int64_t y, std::int64_t z, const std::array<int, 3>& d, int sign,
+                      std::int64_t limit, double& value) const {
         for (std::int64_t step = 1; step <= limit; ++step) {
             x += sign * d[0], y += sign * d[1], z += sign * d[2];
             if (x < 0 || y < 0 || z < 0 || x >= size_.x || y >= size_.y || z >= size_.z) return 0;
@@ -158,8 +177,9 @@ class HoleFiller {
 };
 
 template <typename T>
-bool fill_all(const void* volume, const std::uint16_t* acc, const GridSize& size, const std::vector<FillElement>& elements,
-              int threads, void* out, std::uint8_t* filled, const Progress& progress) {
+bool fill_all(const void* volume, const std::uint16_t* acc, const GridSize& size,
+              const std::vector<FillElement>& elements, int threads, void* out, std::uint8_t* filled,
+              const Progress& progress) {
     const HoleFiller<T> filler(volume, acc, size, elements);
     const std::int64_t plane = size.x * size.y;
     return parallel_for(
@@ -182,9 +202,11 @@ bool fill_all(const void* volume, const std::uint16_t* acc, const GridSize& size
 }  // namespace
 
 bool fill_holes(const void* volume, const std::uint16_t* accumulation, Dtype dtype, const GridSize& size,
-                const std::vector<FillElement>& elements, int threads, void* out, std::uint8_t* filled, const Progress& progress) {
-    return dtype == Dtype::uint8 ? fill_all<std::uint8_t>(volume, accumulation, size, elements, threads, out, filled, progress)
-                                 : fill_all<float>(volume, accumulation, size, elements, threads, out, filled, progress);
+                const std::vector<FillElement>& elements, int threads, void* out, std::uint8_t* filled,
+                const Progress& progress) {
+    return dtype == Dtype::uint8
+               ? fill_all<std::uint8_t>(volume, accumulation, size, elements, threads, out, filled, progress)
+               : fill_all<float>(volume, accumulation, size, elements, threads, out, filled, progress);
 }
 
 }  // namespace usfast::plus

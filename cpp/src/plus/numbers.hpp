@@ -20,7 +20,8 @@ struct Fixed {
     friend Fixed operator-(Fixed a, Fixed b) { return {a.bits - b.bits}; }
     friend Fixed operator*(Fixed a, Fixed b) { return {(a.bits * b.bits + one / 2) >> 14}; }
     friend Fixed operator/(Fixed a, Fixed b) {
-        return {static_cast<std::int64_t>(std::nearbyint(static_cast<double>(one) * static_cast<double>(a.bits) / static_cast<double>(b.bits)))};
+        return {static_cast<std::int64_t>(
+            std::nearbyint(static_cast<double>(one) * static_cast<double>(a.bits) / static_cast<double>(b.bits)))};
     }
     friend bool operator>=(Fixed a, Fixed b) { return a.bits >= b.bits; }
     bool is_zero() const { return bits == 0; }

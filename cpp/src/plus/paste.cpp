@@ -62,7 +62,13 @@ class Paster {
   public:
     Paster(const Frames& frames, const GridSize& size, const Settings& s, void* volume, std::uint16_t* acc,
            std::int64_t z_begin, std::int64_t z_end)
-        : frames_(frames), size_(size), s_(s), volume_(static_cast<T*>(volume)), acc_(acc), z_begin_(z_begin), z_end_(z_end) {}
+        : frames_(frames),
+          size_(size),
+          s_(s),
+          volume_(static_cast<T*>(volume)),
+          acc_(acc),
+          z_begin_(z_begin),
+          z_end_(z_end) {}
 
     void frame(std::int64_t n) {
         for (int a = 0; a < 16; ++a) m_[a] = Number::from(frames_.image_to_voxel[16 * n + a]);
@@ -192,12 +198,15 @@ class Paster {
 
     void splat(T in, int weight, Number w, T& out, std::uint16_t& acc) {
         switch (s_.compounding) {
-            case Compounding::mean: return linear_mean(in, w, out, acc);
-            case Compounding::importance: return linear_importance(in, weight, w, out, acc);
+            case Compounding::mean:
+                return linear_mean(in, w, out, acc);
+            case Compounding::importance:
+                return linear_importance(in, weight, w, out, acc);
             case Compounding::maximum:
                 if (!(in > out)) return;
                 break;
-            case Compounding::latest: break;
+            case Compounding::latest:
+                break;
         }
         if (!(w >= Number::from(0.125))) return;
         out = in;
