@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,9 @@ def _as_poses(image_to_world: ArrayLike, count: int) -> NDArray[np.float64]:
 def _per_frame(name: str, values: ArrayLike, dtype: Any, count: int) -> NDArray[Any]:
     array = np.ascontiguousarray(values, dtype)
     if array.shape != (count,):
-        raise ValueError(f"{name} must have one entry for each of the {count} frames, not shape {array.shape}")
+        raise ValueError(
+            f"{name} must have one entry for each of the {count} frames, not shape {array.shape}"
+        )
     return array
 
 
@@ -65,6 +67,22 @@ def _check_valid_poses(poses: NDArray[np.float64], valid: NDArray[np.bool_]) -> 
             f"image_to_world of frame {bad[0]} is singular ({bad.size} such frames); "
             "give the third column any length along the image's normal, or mark the frames in valid"
         )
+
+
+def _as_mask(mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    array = np.ascontiguousarray(mask, bool)
+    if array.shape != shape[1:]:
+        raise ValueError(f"mask has shape {array.shape}, but the frames are {shape[1:]}")
+    return array
+
+
+def _as_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    array = np.ascontiguousarray(labels)
+    if array.shape != shape:
+        raise ValueError(f"labels have shape {array.shape}, but the frames {shape}")
+    if array.dtype.kind not in "bui":
+        raise TypeError(f"labels must be integers, not {array.dtype}")
+    return array
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,36 +128,39 @@ class Sweep:
 
     frames: NDArray[Any]
     image_to_world: NDArray[np.float64]
-    timestamps: NDArray[np.float64] | None = None
-    valid: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled in on construction
-    mask: NDArray[np.bool_] | None = None
-    labels: NDArray[Any] | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    timestamps: NDArray[np.float64] | None
+    valid: NDArray[np.bool_]
+    mask: NDArray[np.bool_] | None
+    labels: NDArray[Any] | None
+    meta: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
-        frames = _as_frames(self.frames)
-        count = len(frames)
-        poses = _as_poses(self.image_to_world, count)
-        valid = np.ones(count, bool) if self.valid is None else _per_frame("valid", self.valid, bool, count)
-        _check_valid_poses(poses, valid)
+    def __init__(
+        self,
+        frames: ArrayLike,
+        image_to_world: ArrayLike,
+        timestamps: ArrayLike | None = None,
+        valid: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        pixels = _as_frames(frames)
+        count = len(pixels)
+        poses = _as_poses(image_to_world, count)
+        usable = np.ones(count, bool) if valid is None else _per_frame("valid", valid, bool, count)
+        _check_valid_poses(poses, usable)
         put = object.__setattr__  # the dataclass is frozen
-        put(self, "frames", frames)
+        put(self, "frames", pixels)
         put(self, "image_to_world", poses)
-        put(self, "valid", valid)
-        if self.timestamps is not None:
-            put(self, "timestamps", _per_frame("timestamps", self.timestamps, np.float64, count))
-        if self.mask is not None:
-            mask = np.ascontiguousarray(self.mask, bool)
-            if mask.shape != frames.shape[1:]:
-                raise ValueError(f"mask has shape {mask.shape}, but the frames are {frames.shape[1:]}")
-            put(self, "mask", mask)
-        if self.labels is not None:
-            labels = np.ascontiguousarray(self.labels)
-            if labels.shape != frames.shape:
-                raise ValueError(f"labels have shape {labels.shape}, but the frames {frames.shape}")
-            if labels.dtype.kind not in "bui":
-                raise TypeError(f"labels must be integers, not {labels.dtype}")
-            put(self, "labels", labels)
+        put(
+            self,
+            "timestamps",
+            None if timestamps is None else _per_frame("timestamps", timestamps, float, count),
+        )
+        put(self, "valid", usable)
+        put(self, "mask", None if mask is None else _as_mask(mask, pixels.shape))
+        put(self, "labels", None if labels is None else _as_labels(labels, pixels.shape))
+        put(self, "meta", {} if meta is None else meta)
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -116,7 +116,7 @@ class Grid:
     @property
     def world_to_voxel(self) -> NDArray[np.float64]:
         """(4, 4) transform from world mm to continuous voxel indices (i, j, k)."""
-        return np.linalg.inv(self.voxel_to_world)
+        return np.asarray(np.linalg.inv(self.voxel_to_world), np.float64)
 
     @classmethod
     def enclosing(cls, sweep: Sweep, spacing: ArrayLike) -> Grid:

@@ -11,8 +11,10 @@ from usfast import Grid
 from usfast.compound import METHODS, compound_arrays
 
 VALUES = ("mean", "maximum", "latest")
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-fewer = settings(few, max_examples=15)
+few = settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+fewer = settings(few, max_examples=20)
 kernels = st.tuples(st.sampled_from([1, 3, 5, 7]), st.sampled_from([0.4, 1.0, 1.7]))
 
 
@@ -65,7 +67,11 @@ def test_weighted_matches_reference(method, case, kernel, axes):
 
 @pytest.mark.parametrize("method", METHODS)
 @few
-@given(case=cases(dtypes=(np.uint8,)), kernel=kernels, dtype=st.sampled_from([np.uint8, np.int16, np.uint16, np.int64]))
+@given(
+    case=cases(dtypes=(np.uint8,)),
+    kernel=kernels,
+    dtype=st.sampled_from([np.uint8, np.int16, np.uint16, np.int64]),
+)
 def test_vote_matches_reference(method, case, kernel, dtype):
     low = 0 if np.dtype(dtype).kind == "u" else -2
     labels = case.rng.integers(low, 5, case.frames.shape).astype(dtype)
@@ -90,7 +96,14 @@ def test_bits_do_not_depend_on_threads(method, mode, case):
     weights = case.rng.uniform(0, 2, case.frames.shape) if mode == "weighted" else None
     runs = [
         compound_arrays(
-            frames, case.image_to_world, case.grid, method, mode, mask=case.mask, weights=weights, num_threads=threads
+            frames,
+            case.image_to_world,
+            case.grid,
+            method,
+            mode,
+            mask=case.mask,
+            weights=weights,
+            num_threads=threads,
         )
         for threads in (1, 2, 3, 8)
     ]
@@ -102,11 +115,11 @@ def test_bits_do_not_depend_on_threads(method, mode, case):
 @pytest.mark.parametrize("method", METHODS)
 def test_bits_do_not_depend_on_threads_for_many_frames(method):
     rng = np.random.default_rng(5)
-    frames = rng.integers(0, 256, (40, 60, 80)).astype(np.uint8)
-    poses = np.tile(np.eye(4), (40, 1, 1))
-    poses[:, 2, 3] = np.linspace(0, 30, 40)
-    poses[:, :3, :3] += rng.normal(0, 0.02, (40, 3, 3))
-    grid = Grid((70, 60, 32), 1.1)
+    frames = rng.integers(0, 256, (15, 40, 80)).astype(np.uint8)
+    poses = np.tile(np.eye(4), (15, 1, 1))
+    poses[:, 2, 3] = np.linspace(0, 30, 15)
+    poses[:, :3, :3] += rng.normal(0, 0.02, (15, 3, 3))
+    grid = Grid((70, 40, 32), 1.1)
     runs = [compound_arrays(frames, poses, grid, method, num_threads=n) for n in (1, 2, 3, 8, 2, 8)]
     assert len({volume.tobytes() + weight.tobytes() for volume, weight in runs}) == 1
     assert_same(runs[0], reference.compound(frames, poses, grid, method))
@@ -141,7 +154,9 @@ def test_a_constant_stays_constant(method):
     rng = np.random.default_rng(3)
     poses = np.tile(np.eye(4), (6, 1, 1))
     poses[:, :3] += rng.normal(0, 0.05, (6, 3, 4))
-    volume, weight = compound_arrays(np.full((6, 20, 20), 129, np.uint8), poses, Grid((20, 20, 3), 1.0), method)
+    volume, weight = compound_arrays(
+        np.full((6, 20, 20), 129, np.uint8), poses, Grid((20, 20, 3), 1.0), method
+    )
     np.testing.assert_allclose(volume[weight > 0], 129, rtol=1e-6)
 
 
@@ -180,7 +195,9 @@ def test_arguments_are_not_changed():
 def test_progress_is_called_and_may_interrupt():
     seen = []
     frames, poses = np.zeros((30, 200, 200), np.uint8), np.tile(np.eye(4), (30, 1, 1))
-    compound_arrays(frames, poses, Grid((200, 200, 50), 1.0), progress=lambda done, total: seen.append((done, total)))
+    compound_arrays(
+        frames, poses, Grid((200, 200, 50), 1.0), progress=lambda done, total: seen.append((done, total))
+    )
     assert all(0 <= done <= total for done, total in seen)
 
     def stop(done, total):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,16 +9,6 @@ import numpy as np
 import pytest
 
 from usfast import Sweep
-
-
-@pytest.fixture
-def data_dir() -> Path:
-    """Folder with the real recordings; skips where it is not there."""
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("USFAST_TEST_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no test data at {folder} (USFAST_TEST_DATA names another folder)")
-    return folder
 
 
 def build_sweep(count: int = 5, height: int = 7, width: int = 6, dtype: str = "u1", seed: int = 0) -> Sweep:
@@ -96,9 +85,7 @@ def write_mha(tmp_path: Path) -> Callable[..., Path]:
                 f"Seq_Frame{index:04d}_Timestamp = {index}.5\n"
                 for index in range(frames)
             )
-        text = HEADER.format(
-            compressed=compressed, size=size, kind=kind, orientation=orientation, fields=fields
-        )
+        text = HEADER.format(compressed=compressed, size=size, kind=kind, orientation=orientation, fields=fields)
         path = tmp_path / name
         path.write_bytes(text.replace("\n", newline).encode() + pixels)
         return path

@@ -59,9 +59,7 @@ except OSError as error:
 """
 
 
-@pytest.mark.parametrize(
-    "name", ["a.igs.mha", "a.igs.nrrd", "a.npz", "a.h5", "a.mhd", "v.mha", "v.nii.gz", "v.nrrd"]
-)
+@pytest.mark.parametrize("name", ["a.igs.mha", "a.igs.nrrd", "a.npz", "a.h5", "a.mhd", "v.mha", "v.nii.gz", "v.nrrd"])
 def test_no_space_is_an_error_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     old = tmp_path / name
     old.write_bytes(b"old")

@@ -45,5 +45,5 @@ def test_layouts(tmp_path: Path, text: str) -> None:
 def test_wrong_files(tmp_path: Path, text: str) -> None:
     path = tmp_path / "calib_matrix.csv"
     path.write_text(text)
-    with pytest.raises(FormatError, match="calib_matrix.csv"):
+    with pytest.raises(FormatError, match=r"calib_matrix\.csv"):
         read_calibration(path)

@@ -72,7 +72,16 @@ def broadcast_weights(weights, shape):
 
 
 def compound(
-    frames, image_to_world, grid, method="linear", mode="mean", *, mask=None, weights=None, kernel_size=5, sigma=1.0
+    frames,
+    image_to_world,
+    grid,
+    method="linear",
+    mode="mean",
+    *,
+    mask=None,
+    weights=None,
+    kernel_size=5,
+    sigma=1.0,
 ):
     """Return (volume, weight) in float64, (Z, Y, X); for votes the volume has the frames' dtype."""
     frames = np.asarray(frames)

@@ -68,7 +68,7 @@ def output_geometry(poses, settings, height, width):
     points = [[(m[0] * u + m[1] * v) + m[3] for m in pose[:3].tolist()] for pose in poses for u, v in corners]
     low, high = np.min(points, axis=0), np.max(points, axis=0)
     steps = (high - low) / np.asarray(settings.output_spacing)
-    return low, tuple(int(math.floor(s + 0.5)) + 1 for s in steps)
+    return low, tuple(math.floor(s + 0.5) + 1 for s in steps)
 
 
 def image_to_voxel(pose, origin, spacing):
@@ -76,7 +76,11 @@ def image_to_voxel(pose, origin, spacing):
     (sx, sy, sz), (ox, oy, oz) = np.asarray(spacing, float).tolist(), np.asarray(origin, float).tolist()
     determinant = sx * (sy * sz)
     scale = [sy * sz / determinant, sx * sz / determinant, sx * sy / determinant]
-    shift = [-(ox * (sy * sz)) / determinant, -(sx * (sz * oy)) / determinant, -(sx * (sy * oz)) / determinant]
+    shift = [
+        -(ox * (sy * sz)) / determinant,
+        -(sx * (sz * oy)) / determinant,
+        -(sx * (sy * oz)) / determinant,
+    ]
     rows = pose[:3].tolist()
     return [[s * a for a in row[:3]] + [s * row[3] + t] for s, t, row in zip(scale, shift, rows, strict=True)]
 
@@ -291,7 +295,9 @@ class Paster:
 
 
 def rejected(value, settings):
-    return settings.pixel_rejection_threshold is not None and float(value) < settings.pixel_rejection_threshold
+    return (
+        settings.pixel_rejection_threshold is not None and float(value) < settings.pixel_rejection_threshold
+    )
 
 
 def paste_plainly(paster, frame, rows, settings, clip, fan, mask):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -42,12 +43,10 @@ def fill_one(volume, acc, hole, element):
 def known_in_cube(acc, hole, radius):
     """Known voxels (x, y, z) of the cube around `hole`, x outermost, with their offsets from the cube's corner."""
     low = [c - radius for c in hole]
-    found = []
-    for offset in np.ndindex((2 * radius + 1,) * 3):
-        x, y, z = (a + b for a, b in zip(low, offset, strict=True))
-        if all(0 <= c < n for c, n in zip((x, y, z), acc.shape[::-1], strict=True)) and acc[z, y, x]:
-            found.append(((x, y, z), offset))
-    return found
+    start = [max(0, c) for c in low]
+    cube = acc.T[tuple(slice(a, c + radius + 1) for a, c in zip(start, hole, strict=True))]
+    places = (np.argwhere(cube) + start).tolist()
+    return [(place, tuple(a - b for a, b in zip(place, low, strict=True))) for place in places]
 
 
 def enough(count, element):
@@ -64,6 +63,7 @@ def nearest(volume, acc, hole, element):
     return None
 
 
+@cache
 def kernel_weight(offset, element):
     """float32 weight of a voxel at `offset` from the corner of the cube; even sizes are lopsided, as in IGSIO."""
     centre = f32((element.size - 1) / 2)
@@ -95,9 +95,11 @@ def window(volume, acc, hole, element):
 
 def steps_to_known(acc, hole, direction, limit):
     """Steps to the first known voxel in a direction, at most `limit`, and where; None at the border."""
+    (x, y, z), (dx, dy, dz) = hole, direction
+    depth, height, width = acc.shape
     for n in range(1, limit + 1):
-        x, y, z = (c + n * d for c, d in zip(hole, direction, strict=True))
-        if not all(0 <= c < m for c, m in zip((x, y, z), acc.shape[::-1], strict=True)):
+        x, y, z = x + dx, y + dy, z + dz
+        if not (0 <= x < width and 0 <= y < height and 0 <= z < depth):
             return None
         if acc[z, y, x]:
             return n, (z, y, x)

@@ -16,6 +16,7 @@ from usfast.cli.convert import convert
 from usfast.cli.demo import demo
 from usfast.cli.info import info
 from usfast.cli.show import show
+from usfast.cli.wording import in_words
 from usfast.errors import UsfastError
 
 __all__ = ["app", "run"]
@@ -36,21 +37,13 @@ class _OneLineErrors(TyperGroup):
         except _BAD_INPUT as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            status = _said(_in_words(error), 2)
+            status = _said(in_words(error), 2)
         raise typer.Exit(status)
 
 
 def _said(message: str, status: int) -> int:
     error_line(message)
     return status
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, MemoryError) and not str(error):
-        return "not enough memory"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 app = typer.Typer(
@@ -91,7 +84,7 @@ def run() -> None:
         if "--debug" in sys.argv:
             raise
         error_line(
-            f"internal error, please report it: {type(error).__name__}: {_in_words(error)} "
+            f"internal error, please report it: {type(error).__name__}: {in_words(error)} "
             "(usfast --debug ... shows where)"
         )
         raise SystemExit(1) from None

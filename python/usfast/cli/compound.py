@@ -11,7 +11,7 @@ import typer
 
 from usfast.cli.console import print_table, progress_bar
 from usfast.cli.options import Compat, DType, Fill, Method, Mode, numbers, spacing
-from usfast.cli.outputs import outputs
+from usfast.cli.outputs import check_volume_name, outputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from usfast.volume import Volume
 
 __all__ = ["compound"]
+
+_SETTINGS = ("spacing", "method", "mode", "fill", "fill_size", "kernel_size", "sigma")  # passed on by name
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,7 @@ class _Request:
             return
         if self.config is None:
             raise ValueError("--compat plus does what the config says: give it with -c")
-        mine = ("spacing", "method", "mode", "fill", "fill_size", "kernel_size", "sigma", "clip", "fan", "mask")
-        for name in (*mine, "weights", "dtype"):
+        for name in (*_SETTINGS, "clip", "fan", "mask", "weights", "dtype"):
             if getattr(self, name) is not None:
                 option = "--" + name.replace("_", "-")
                 raise ValueError(f"--compat plus takes everything from the config: leave out {option}")
@@ -66,22 +67,14 @@ class _Request:
 def compound(
     sweep: Annotated[list[Path], typer.Argument(help="Tracked sweeps that share one world frame.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Volume to write (.nrrd, .mha, .nii.gz).")],
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="PLUS config or calibration file.")
-    ] = None,
-    spacing_mm: Annotated[
-        str | None, typer.Option("--spacing", help="Voxel spacing, mm: one number or x,y,z.")
-    ] = None,
-    method: Annotated[
-        Method | None, typer.Option(help="How a pixel reaches voxels. [default: linear]")
-    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="PLUS config or calibration file.")] = None,
+    spacing_mm: Annotated[str | None, typer.Option("--spacing", help="Voxel spacing, mm: one number or x,y,z.")] = None,
+    method: Annotated[Method | None, typer.Option(help="How a pixel reaches voxels. [default: linear]")] = None,
     mode: Annotated[
         Mode | None, typer.Option(help="What becomes of several pixels in a voxel. [default: mean]")
     ] = None,
     fill: Annotated[Fill | None, typer.Option(help="How to fill holes. [default: not at all]")] = None,
-    fill_size: Annotated[
-        int | None, typer.Option(help="Window of the hole filling, voxels. [default: 5]")
-    ] = None,
+    fill_size: Annotated[int | None, typer.Option(help="Window of the hole filling, voxels. [default: 5]")] = None,
     kernel_size: Annotated[
         int | None, typer.Option(help="Width of --method gaussian, voxels, odd. [default: 5]")
     ] = None,
@@ -95,26 +88,18 @@ def compound(
         str | None,
         typer.Option(help="Use this fan only: angle0,angle1 (degrees),origin x,y,radius0,radius1 (pixels)."),
     ] = None,
-    mask: Annotated[
-        str | None, typer.Option(help="Use these pixels only: a picture (> 0 counts), or auto.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Picture of pixel weights, for --mode weighted.")
-    ] = None,
+    mask: Annotated[str | None, typer.Option(help="Use these pixels only: a picture (> 0 counts), or auto.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Picture of pixel weights, for --mode weighted.")] = None,
     image_frame: Annotated[str | None, typer.Option(help="Name of the image frame, e.g. Image.")] = None,
     reference_frame: Annotated[
         str | None, typer.Option(help="Name of the frame that the volume lies in, e.g. Reference.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; never changes the result.")] = None,
-    compat: Annotated[
-        Compat | None, typer.Option(help="Reproduce PLUS/IGSIO bit for bit, as the config says.")
-    ] = None,
+    compat: Annotated[Compat | None, typer.Option(help="Reproduce PLUS/IGSIO bit for bit, as the config says.")] = None,
     dtype: Annotated[
         DType | None, typer.Option(help="Type of the voxels. uint8 rounds and clips. [default: float32]")
     ] = None,
-    weight_out: Annotated[
-        Path | None, typer.Option(help="Also write the weight of each voxel (0: no pixel).")
-    ] = None,
+    weight_out: Annotated[Path | None, typer.Option(help="Also write the weight of each voxel (0: no pixel).")] = None,
     figure: Annotated[Path | None, typer.Option(help="Also draw three slices (.png, .pdf, .svg).")] = None,
 ) -> None:
     """Compound tracked sweeps into a volume.
@@ -142,20 +127,23 @@ def compound(
         dtype,
     )
     request.check()
+    for path in (out, weight_out):
+        if path is not None:
+            check_volume_name(path)
     if figure is not None:
         from usfast.report import figure_format
 
         figure_format(figure)
     inputs = [path for path in (*sweep, config, weights) if path is not None]
     with outputs(out, weight_out, figure, inputs=inputs) as drafts:
-        rows = _make(request, out, weight_out, figure, drafts)
-    print_table(str(out), rows)
+        rows, warnings = _make(request, out, weight_out, figure, drafts)
+    print_table(str(out), rows, warnings)
 
 
 def _make(
     request: _Request, out: Path, weight_out: Path | None, figure: Path | None, drafts: list[Path]
-) -> list[tuple[str, str]]:
-    """Read, compound and write the drafts; return the summary's rows."""
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Read, compound and write the drafts; return the summary's rows and the sweep's warnings."""
     from usfast import io
     from usfast.volume import Volume
 
@@ -169,9 +157,11 @@ def _make(
     if figure is not None:
         from usfast.report import save_figure, slices_figure
 
-        holds = result.coverage if result.filled is None else result.coverage | result.filled
-        save_figure(slices_figure(volume, holds, title=out.name), next(remaining))
-    return _summary(sweep, result, volume, seconds)
+        holds, covered = result.coverage, "covered"
+        if result.filled is not None:
+            holds, covered = holds | result.filled, "covered or filled"
+        save_figure(slices_figure(volume, holds, title=out.name, covered=covered), next(remaining))
+    return _summary(sweep, result, volume, seconds), list(sweep.meta.get("warnings", ()))
 
 
 def _read(request: _Request) -> Sweep:
@@ -202,11 +192,7 @@ def _compounded(request: _Request, sweep: Sweep) -> tuple[CompoundResult, float]
     from usfast.cli.masks import read_weights
 
     # Only what was asked for, so that the library's own defaults hold for the rest.
-    asked = {
-        name: value
-        for name in ("spacing", "method", "mode", "fill", "fill_size", "kernel_size", "sigma", "config", "compat")
-        if (value := getattr(request, name)) is not None
-    }
+    asked = {name: value for name in (*_SETTINGS, "config", "compat") if (value := getattr(request, name)) is not None}
     if request.weights is not None:
         asked |= {"mode": "weighted", "weights": read_weights(request.weights, sweep.image_size)}
     start = perf_counter()
@@ -236,8 +222,9 @@ def _summary(sweep: Sweep, result: CompoundResult, volume: Volume, seconds: floa
     per_frame = sweep.frames[0].size if sweep.mask is None else int(np.count_nonzero(sweep.mask))
     voxels = volume.grid.voxels
     share = 100 / voxels
+    left_out = f", {len(sweep) - used} without a valid pose" if used < len(sweep) else ""
     rows = [
-        ("frames", f"{used} used" + (f", {len(sweep) - used} without a valid pose" if used < len(sweep) else "")),
+        ("frames", f"{used} used{left_out}"),
         ("grid", " x ".join(map(str, volume.grid.size)) + f" = {voxels / 1e6:.3g} million voxels"),
         ("spacing", " x ".join(f"{step:g}" for step in volume.spacing) + " mm"),
         ("size", f"{volume.array.nbytes / 1e6:.3g} MB as {volume.array.dtype}"),

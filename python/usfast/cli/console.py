@@ -39,13 +39,19 @@ def print_lines(lines: Iterable[str]) -> None:
 def print_table(title: str, rows: Iterable[tuple[str, str]], warnings: Iterable[str] = ()) -> None:
     """Print names and values in two columns below a title, then the warnings."""
     console = _console()
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value)
     console.print(title, style="bold", soft_wrap=True)
-    console.print(table)
+    pairs = list(rows)
+    if console.is_terminal:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(style="cyan", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in pairs:
+            table.add_row(name, value)
+        console.print(table)
+    else:  # a table fills its lines up with blanks
+        width = max((len(name) for name, _ in pairs), default=0)
+        for name, value in pairs:
+            console.print(f"{name:<{width}}  {value}", soft_wrap=True)
     for warning in warnings:
         console.print("warning:", style="yellow", end=" ")
         console.print(warning, soft_wrap=True)

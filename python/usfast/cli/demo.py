@@ -90,6 +90,7 @@ def _write(outcome: _Outcome, drafts: list[Path]) -> None:
         outcome.labels,
         title="usfast demo: a tracked sweep over a synthetic calf becomes a volume",
         label_names={s.muscle.label: f"{s.muscle.name}\n{_in_words(s)}" for s in outcome.scores},
+        covered="covered or filled",
     )
     save_figure(figure, picture)
     io.write_volume(outcome.volume, volume)
@@ -105,7 +106,8 @@ def _numbers(outcome: _Outcome, seconds: float) -> list[tuple[str, str]]:
     grid, sweep = outcome.volume.grid, outcome.sweep
     return [
         ("sweep", f"{len(sweep)} frames, {sweep.frames.size / 1e6:.1f} Mpixel, 5 passes"),
-        ("grid", " x ".join(map(str, grid.size)) + f" voxels, {' x '.join(f'{s:g}' for s in grid.spacing)} mm"),
+        ("grid", " x ".join(map(str, grid.size)) + " voxels"),
+        ("spacing", " x ".join(f"{step:g}" for step in grid.spacing) + " mm"),
         ("covered", f"{outcome.covered:.1%} by pixels, {outcome.known.mean():.1%} with holes filled"),
         ("compounding", f"{outcome.pixels_per_second / 1e6:.3g} Mpixel/s, hole filling included"),
         *((score.muscle.name, _in_words(score)) for score in outcome.scores),
@@ -114,10 +116,11 @@ def _numbers(outcome: _Outcome, seconds: float) -> list[tuple[str, str]]:
 
 
 def _what_to_look_at(out: Path) -> list[str]:
+    sweep = out / "sweep.igs.mha"
     return [
         f"{out / 'demo.png'}       look at this first: the sweep, a frame, and slices with the muscles",
         f"{out / 'volume.nrrd'}    the volume (float32): open it in 3D Slicer or ITK-SNAP",
         f"{out / 'labels.nrrd'}    its labels: 1 and 2 gastrocnemius medialis and lateralis, 3 soleus",
-        f"{out / 'sweep.igs.mha'}  the tracked frames; make your own volume of them:",
-        f"    usfast compound {out / 'sweep.igs.mha'} -o my.nrrd --spacing 0.8 --fill gaussian --figure my.png",
+        f"{sweep}  the tracked frames; make your own volume of them:",
+        f"    usfast compound {sweep} -o my.nrrd --spacing 0.8 --fill gaussian --figure my.png",
     ]

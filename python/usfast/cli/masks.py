@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["masked", "read_weights"]
 
 
-def masked(
-    sweep: Sweep, clip: tuple[float, ...] | None, fan: tuple[float, ...] | None, mask: str | None
-) -> Sweep:
+def masked(sweep: Sweep, clip: tuple[float, ...] | None, fan: tuple[float, ...] | None, mask: str | None) -> Sweep:
     """Return the sweep with its mask narrowed by what was given.
 
     Parameters
@@ -62,11 +60,11 @@ def _read_picture(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        picture = np.asarray(iio.imread(path))
+        picture = np.asarray(iio.imread(path, plugin="pillow"))
     except (OSError, ValueError, SyntaxError) as error:
         raise ValueError(f"{path}: not a picture ({error})") from error
     if picture.ndim == 3:
         picture = picture[..., :3].max(axis=-1)  # grey stored as colour; an alpha channel says nothing
     if picture.shape != shape:
-        raise ValueError(f"{path}: the picture is {picture.shape} (rows, columns), but the frames are {shape}")
+        raise ValueError(f"{path}: the picture has {picture.shape} pixels (rows, columns), the frames {shape}")
     return picture

@@ -9,15 +9,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["outputs"]
+__all__ = ["check_volume_name", "outputs"]
+
+
+def check_volume_name(path: Path) -> None:
+    """Raise ValueError where no volume format has this ending: better now than after the long work."""
+    from usfast.io.volumes import VOLUME_SUFFIXES
+
+    if not path.name.lower().endswith(VOLUME_SUFFIXES):
+        raise ValueError(f"{path}: a volume's name must end in {', '.join(VOLUME_SUFFIXES)}")
 
 
 @contextmanager
 def outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> Iterator[list[Path]]:
     """Give a draft path for each target; the drafts replace the targets when the block ends without an error.
 
-    A draft has its target's name in a fresh folder beside it: one file system, so each rename is atomic, and a
-    header that names its data file (``.mhd``, ``.raw``) stays true. Targets that are None get no draft.
+    A draft has its target's name in a fresh folder beside it: one file system, so each rename is atomic, and
+    a header that names its data file (``.mhd``, ``.raw``) stays true. Targets that are None get no draft.
 
     Parameters
     ----------
@@ -41,8 +49,6 @@ def outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> Iterator[list
         yield drafts
         for target, draft in zip(wanted, drafts, strict=True):
             _publish(draft, target)
-    except OSError as error:
-        raise _about_target(error, wanted, drafts) from error
     finally:
         for draft in drafts:
             shutil.rmtree(draft.parent, ignore_errors=True)
@@ -72,17 +78,7 @@ def _draft_folder(target: Path) -> Path:
 
 
 def _publish(draft: Path, target: Path) -> None:
-    """Move what lies in the draft's folder to the target's, data files first, so that no header lacks them."""
+    """Move what lies in the draft's folder to the target's; data files first: no header lacks them."""
     beside = sorted(file for file in draft.parent.iterdir() if file != draft)
     for file in (*beside, draft):
         os.replace(file, target.parent / file.name)
-
-
-def _about_target(error: OSError, targets: list[Path], drafts: list[Path]) -> OSError:
-    """Return the error with the names that the user knows instead of the drafts'."""
-    if not error.strerror:
-        return error
-    for target, draft in zip(targets, drafts, strict=False):
-        if error.filename is not None and Path(os.fsdecode(error.filename)) == draft:
-            return OSError(error.errno, error.strerror, str(target))
-    return error

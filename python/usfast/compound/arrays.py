@@ -161,9 +161,14 @@ def _class_indices(labels: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[Any
     """Return labels as indices into the sorted array of the labels that occur, and that array."""
     if labels.dtype.kind not in "bui":
         raise TypeError(f"labels must be integers, not {labels.dtype}")
-    classes = np.unique(labels)
+    # 0 is always a class: the label of voxels without a vote.
+    classes = np.union1d(np.unique(labels), np.zeros(1, labels.dtype))
+    if classes[0] < 0:
+        raise ValueError(f"labels must not be negative, but {classes[0]} occurs")
     if len(classes) > 256:
         raise ValueError(f"votes can tell 256 labels apart, but there are {len(classes)}")
+    if classes[-1] == len(classes) - 1:
+        return labels.astype(np.uint8, copy=False), classes
     return np.searchsorted(classes, labels).astype(np.uint8), classes
 
 
@@ -171,7 +176,11 @@ def _importance(weights: ArrayLike, sweep: Sweep) -> NDArray[np.float32]:
     """Return weights with three axes, each the sweep's or of length one."""
     array = np.ascontiguousarray(weights, np.float32)
     height, width = sweep.image_size
-    shapes = {(len(sweep),): (-1, 1, 1), (height, width): (1, height, width), sweep.frames.shape: sweep.frames.shape}
+    shapes = {
+        (len(sweep),): (-1, 1, 1),
+        (height, width): (1, height, width),
+        sweep.frames.shape: sweep.frames.shape,
+    }
     if array.shape not in shapes:
         expected = ", ".join(map(str, shapes))
         raise ValueError(f"weights must have one of the shapes {expected}, not {array.shape}")

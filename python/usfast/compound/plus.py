@@ -87,7 +87,7 @@ def compound_plus(
             for e in settings.hole_filling
         ]
         volume, filled = _core.plus_fill(volume, accumulation, elements, threads, progress)
-    return CompoundResult(Volume.on(grid, volume), accumulation / np.float32(256), filled)
+    return CompoundResult(Volume.on(grid, volume), (accumulation / 256).astype(np.float32), filled)
 
 
 def _radii(settings: Reconstruction) -> tuple[float, float]:

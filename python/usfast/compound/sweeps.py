@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def compound(
     fill: str | None = None,
     *,
     grid: Grid | None = None,
-    config: PlusConfig | str | PathLike[str] | None = None,
+    config: PlusConfig | str | Path | None = None,
     compat: str | None = None,
     weights: ArrayLike | None = None,
     kernel_size: int = 5,
@@ -154,7 +154,7 @@ def compound(
     return CompoundResult(Volume.on(grid, volume), weight, filled)
 
 
-def _reconstruction(config: PlusConfig | str | PathLike[str] | None) -> Reconstruction | None:
+def _reconstruction(config: PlusConfig | str | Path | None) -> Reconstruction | None:
     if config is None:
         return None
     from usfast.io import PlusConfig, read_config

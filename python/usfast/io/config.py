@@ -157,9 +157,7 @@ def read_config(path: str | Path) -> PlusConfig:
     root = _parse(path)
     transforms: dict[tuple[str, str], NDArray[np.float64]] = {}
     # The result of a calibration run holds the transform under another name.
-    tag = (
-        "CoordinateDefinitions" if root.find(".//CoordinateDefinitions") is not None else "CalibrationResults"
-    )
+    tag = "CoordinateDefinitions" if root.find(".//CoordinateDefinitions") is not None else "CalibrationResults"
     for definitions in root.iter(tag):
         for element in definitions.iter("Transform"):
             source, target = _frames(path, element)
@@ -207,9 +205,7 @@ def _numbers(path: Path, what: str, text: str, count: int, kind: Callable[[str],
     try:
         numbers = tuple(kind(word) for word in words)
     except ValueError:
-        raise FormatError(
-            f"{path}: {what} holds something that is no number: {text.strip()[:80]!r}"
-        ) from None
+        raise FormatError(f"{path}: {what} holds something that is no number: {text.strip()[:80]!r}") from None
     if len(numbers) != count:
         raise FormatError(f"{path}: {what} must hold {count} numbers, not {len(numbers)}")
     if not all(math.isfinite(number) for number in numbers):  # type: ignore[arg-type]
@@ -306,7 +302,5 @@ def _hole_filling(path: Path, element: Element) -> HoleFillingElement:
         kind,
         size=needed(take.number(int, "Size"), "Size"),
         stdev=needed(take.number(float, "Stdev"), "Stdev") if kind.startswith("GAUSSIAN") else None,
-        minimum_known_voxels_ratio=needed(
-            take.number(float, "MinimumKnownVoxelsRatio"), "MinimumKnownVoxelsRatio"
-        ),
+        minimum_known_voxels_ratio=needed(take.number(float, "MinimumKnownVoxelsRatio"), "MinimumKnownVoxelsRatio"),
     )

@@ -79,12 +79,12 @@ def _interpret(path: Path, keys: dict[str, str], found: FrameFields, offset: int
     size, slices, frames, is_volume = sort_sizes(path, sizes, kinds)
     if not _flag(path, keys, "BinaryData", True):
         raise FormatError(f"{path}: BinaryData = False: pixels as text are not supported")
+    if keys.get("HeaderSize", "0").strip() != "0":
+        raise FormatError(f"{path}: HeaderSize = {keys['HeaderSize'][:20]} is not supported, only 0")
     compressed = _flag(path, keys, "CompressedData", False)
     has_images = 0 not in (*size, frames, slices)
     if not has_images and frames > offset:
-        raise FormatError(
-            f"{path}: DimSize promises {frames} frames; the header is too short to describe them"
-        )
+        raise FormatError(f"{path}: DimSize promises {frames} frames; the header is too short to describe them")
     local = keys["ElementDataFile"].strip().upper() == "LOCAL"
     channels = parse_sizes(path, "ElementNumberOfChannels", keys.get("ElementNumberOfChannels", "1"))[0]
     header = SequenceHeader(

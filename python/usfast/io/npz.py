@@ -57,9 +57,7 @@ def open_npz(path: Path) -> Recording:
                 raise FormatError(f"{path}: no array {name!r} in it; there are {', '.join(sorted(members))}")
         frames = members["frames"]
         if len(frames.shape) != 3 or 0 in frames.shape or frames.dtype.kind not in "buif":
-            raise FormatError(
-                f"{path}: frames has shape {frames.shape} of {frames.dtype}, not (N, H, W) reals"
-            )
+            raise FormatError(f"{path}: frames has shape {frames.shape} of {frames.dtype}, not (N, H, W) reals")
         count, height, width = frames.shape
         fixed = {
             "image_to_world": ((count, 4, 4), "f8"),
@@ -133,9 +131,7 @@ def _read(path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype
 
 def _array(path: Path, archive: zipfile.ZipFile, member: _Member, shape: tuple[int, ...]) -> NDArray[Any]:
     if member.shape != shape or member.dtype.kind not in "buif":
-        raise FormatError(
-            f"{path}: {member.name} is {member.dtype} of {member.shape}, not numbers of {shape}"
-        )
+        raise FormatError(f"{path}: {member.name} is {member.dtype} of {member.shape}, not numbers of {shape}")
     with archive.open(f"{member.name}.npy") as stream:
         _start(path, stream, member.name)
         if member.fortran:
@@ -161,9 +157,7 @@ def _blocks(
     count = frames.shape[0]
     with decoding(path, "zip"), zipfile.ZipFile(path) as archive, ExitStack() as stack:
         wanted = [member for member in (frames, labels) if member is not None]
-        whole = {
-            member.name: _array(path, archive, member, member.shape) for member in wanted if member.fortran
-        }
+        whole = {member.name: _array(path, archive, member, member.shape) for member in wanted if member.fortran}
         streams = {}
         for member in wanted:
             streams[member.name] = stack.enter_context(archive.open(f"{member.name}.npy"))

@@ -15,7 +15,7 @@ from usfast.io.header import SequenceHeader
 from usfast.io.limits import check_memory
 from usfast.io.orientation import Flips, flips_to_memory
 
-__all__ = ["frame_blocks", "gray", "memory_dtype", "pixel_dtype"]
+__all__ = ["frame_blocks", "gray", "memory_dtype", "pixel_dtype", "voxels"]
 
 _READ = 1 << 20
 
@@ -69,9 +69,7 @@ class _Stream:
             try:
                 part: bytes = self._inflate.decompress(fed, most)
             except zlib.error as error:
-                raise FormatError(
-                    f"{self._header.data_path}: the compressed pixels are damaged: {error}"
-                ) from error
+                raise FormatError(f"{self._header.data_path}: the compressed pixels are damaged: {error}") from error
             self._rest = self._inflate.unconsumed_tail
             if part or (not fed and not self._inflate.eof):
                 return part
@@ -80,9 +78,7 @@ class _Stream:
 def pixel_dtype(header: SequenceHeader) -> np.dtype[Any]:
     """Return the dtype of the pixels in the file, in native byte order."""
     if header.dtype is None:
-        raise FormatError(
-            f"{header.path}: the recording has no images (DimSize {header.size} x {header.frames})"
-        )
+        raise FormatError(f"{header.path}: the recording has no images (DimSize {header.size} x {header.frames})")
     return header.dtype.newbyteorder("=")
 
 
@@ -122,9 +118,7 @@ def frame_blocks(
     if header.slices != 1 or header.dtype is None:
         raise FormatError(f"{header.path}: each frame has {header.slices} slices: a volume (io.read_volume)")
     if header.channels not in (1, 3):
-        raise FormatError(
-            f"{header.path}: {header.channels} values a pixel; 1 (grey) or 3 (RGB) are supported"
-        )
+        raise FormatError(f"{header.path}: {header.channels} values a pixel; 1 (grey) or 3 (RGB) are supported")
     flips = Flips(False, False)
     if oriented:
         try:
@@ -141,3 +135,23 @@ def frame_blocks(
             frames = flips(block)
             frames = frames[..., 0] if header.channels == 1 else gray(frames.astype(stored, copy=False))
             yield np.ascontiguousarray(frames, dtype or stored)
+
+
+def voxels(header: SequenceHeader) -> NDArray[Any]:
+    """Return everything the file holds as one array (Z, Y, X), in native byte order.
+
+    Raises
+    ------
+    FormatError
+        If the data end early or exceed the memory available.
+    """
+    stored = pixel_dtype(header)
+    width, height = header.size
+    shape = (header.frames * header.slices, height, width)
+    if header.channels != 1 or header.dtype is None:
+        raise FormatError(f"{header.path}: {header.channels} values a voxel; a volume has one")
+    check_memory(header.path, "the volume", shape, stored.itemsize)
+    array = np.empty(shape, header.dtype)
+    with closing(_Stream(header)) as stream:
+        stream.fill(array.reshape(-1).view(np.uint8).data, 0)
+    return array.astype(stored, copy=False)

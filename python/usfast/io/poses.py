@@ -90,9 +90,7 @@ def _table(path: Path, header: list[str], lines: list[tuple[int, list[str]]]) ->
     elif set(_QUATERNION) <= set(header):
         matrices = _rigid(path, header, lines)
     else:
-        raise FormatError(
-            f"{path}: columns {', '.join(header)}; needed are m00 ... m33 or {' '.join(_QUATERNION)}"
-        )
+        raise FormatError(f"{path}: columns {', '.join(header)}; needed are m00 ... m33 or {' '.join(_QUATERNION)}")
     valid: NDArray[np.bool_] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
     if "valid" in header:
         column = header.index("valid")
@@ -120,7 +118,8 @@ def _columns(
 
 def _rigid(path: Path, header: list[str], lines: list[tuple[int, list[str]]]) -> NDArray[np.float64]:
     values = _columns(path, header, lines, _QUATERNION)
-    w, x, y, z = (values[:, 3:] / np.linalg.norm(values[:, 3:], axis=1, keepdims=True).clip(1e-300)).T
+    with np.errstate(all="ignore"):  # a quaternion of zeros is no rotation: NaN, so not valid
+        w, x, y, z = (values[:, 3:] / np.linalg.norm(values[:, 3:], axis=1, keepdims=True)).T
     matrices = np.zeros((len(lines), 4, 4))
     matrices[:, 0, :3] = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=1)
     matrices[:, 1, :3] = np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], axis=1)

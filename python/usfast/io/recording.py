@@ -88,9 +88,7 @@ class Recording:
             if progress is not None:
                 progress(start, self.frames)
 
-    def _part(
-        self, start: int, images: NDArray[Any], labels: NDArray[Any] | None, meta: Mapping[str, Any]
-    ) -> Sweep:
+    def _part(self, start: int, images: NDArray[Any], labels: NDArray[Any] | None, meta: Mapping[str, Any]) -> Sweep:
         part = slice(start, start + len(images))
         try:
             with np.errstate(all="ignore"):  # frames that are not valid may hold any numbers

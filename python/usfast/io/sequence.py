@@ -67,9 +67,7 @@ def open_sequence(
     )
 
 
-def _meta(
-    header: SequenceHeader, tracked: TrackedSequence, chain: Chain, shown: NDArray[np.bool_]
-) -> dict[str, Any]:
+def _meta(header: SequenceHeader, tracked: TrackedSequence, chain: Chain, shown: NDArray[np.bool_]) -> dict[str, Any]:
     warnings = []
     if lost := int((~chain.ok).sum()):
         warnings.append(f"{lost} of {header.frames} frames have no usable {chain.name}")
@@ -77,9 +75,7 @@ def _meta(
         warnings.append(f"{blank} of {header.frames} frames have no image (ImageStatus)")
     for name, statuses in tracked.statuses.items():
         if unknown := Counter(statuses)["UNKNOWN"]:
-            warnings.append(
-                f"{name} has no status in {unknown} of {header.frames} frames and is not used there"
-            )
+            warnings.append(f"{name} has no status in {unknown} of {header.frames} frames and is not used there")
     if header.orientation.upper() in ("", "XX"):
         warnings.append("the file does not say its image orientation; MF is assumed")
     return {

@@ -163,9 +163,7 @@ def _frame_fields(sweep: Sweep) -> dict[str, list[str | None]]:
             stacklevel=2,
         )
         return {}
-    return {
-        name: [None if index is None else values[index] for index in found] for name, values in fields.items()
-    }
+    return {name: [None if index is None else values[index] for index in found] for name, values in fields.items()}
 
 
 def _checked(key: str, value: str) -> tuple[str, str]:

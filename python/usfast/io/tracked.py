@@ -206,9 +206,7 @@ def tracked_sequence(header: SequenceHeader) -> TrackedSequence:
         path=header.path,
         frames=header.frames,
         header=header.fields,
-        fields={
-            name: [fields.get(name) for fields in header.frame_fields] for name in names if name not in taken
-        },
+        fields={name: [fields.get(name) for fields in header.frame_fields] for name in names if name not in taken},
         transforms={_pair(header.path, name): _matrices(header, name) for name in poses},
         statuses={_pair(header.path, name): _statuses(header, name) for name in poses},
         image_status=[fields.get(_image_key(header), "OK").upper() for fields in header.frame_fields],
@@ -238,9 +236,7 @@ def _matrices(header: SequenceHeader, name: str) -> NDArray[np.float64]:
         except ValueError:
             numbers = []
         if len(numbers) != 16:
-            raise FormatError(
-                f"{header.path}: Seq_Frame{index:04d}_{name} must be 16 numbers, not {text[:60]!r}"
-            )
+            raise FormatError(f"{header.path}: Seq_Frame{index:04d}_{name} must be 16 numbers, not {text[:60]!r}")
         matrices[index] = numbers
     return matrices.reshape(-1, 4, 4)
 
@@ -248,8 +244,7 @@ def _matrices(header: SequenceHeader, name: str) -> NDArray[np.float64]:
 def _statuses(header: SequenceHeader, name: str) -> list[str]:
     key = f"{name}Status"
     return [
-        fields.get(key, "UNKNOWN").strip().upper() if name in fields else "MISSING"
-        for fields in header.frame_fields
+        fields.get(key, "UNKNOWN").strip().upper() if name in fields else "MISSING" for fields in header.frame_fields
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,7 @@ def open_hdf5(path: Path, calibration: str | Path | None = None) -> Recording:
     with open(path, "rb"), decoding(path, "HDF5"), h5py.File(path, "r") as file:
         frames = _dataset(path, file, "frames")
         if frames.ndim != 3 or 0 in frames.shape or frames.dtype.kind not in "buif":
-            raise FormatError(
-                f"{path}: frames has shape {frames.shape} of {frames.dtype}, not (N, H, W) reals"
-            )
+            raise FormatError(f"{path}: frames has shape {frames.shape} of {frames.dtype}, not (N, H, W) reals")
         count, height, width = (int(size) for size in frames.shape)
         dtype = memory_dtype(frames.dtype)
         tforms = _array(path, file, "tforms", (count, 4, 4), "f8")
@@ -136,9 +135,7 @@ def _blocks(
         frames = _dataset(path, file, "frames")
         labels = _dataset(path, file, "labels") if "labels" in file else None
         if labels is not None and (labels.shape != frames.shape or labels.dtype.kind not in "bui"):
-            raise FormatError(
-                f"{path}: labels are {labels.dtype} of {labels.shape}, frames of {frames.shape}"
-            )
+            raise FormatError(f"{path}: labels are {labels.dtype} of {labels.shape}, frames of {frames.shape}")
         for start in range(0, count, chunk):
             part = slice(start, min(start + chunk, count))
             shape = (part.stop - start, *frames.shape[1:])
@@ -164,22 +161,80 @@ def write_hdf5(sweep: Sweep, path: Path, *, compress: bool = True) -> None:
 
     meta = dict(sweep.meta)
     calibration = meta.pop("calibration", None)
-    packed = {"compression": "gzip", "compression_opts": 4} if compress else {}
-    with replacing(path) as draft, h5py.File(draft, "w") as file:
-        chunks = (1, *sweep.image_size) if compress else None
-        file.create_dataset("frames", data=sweep.frames, chunks=chunks, **packed)
-        if sweep.labels is not None:
-            file.create_dataset("labels", data=sweep.labels, chunks=chunks, **packed)
-        file["valid"] = sweep.valid
-        for name in ("timestamps", "mask"):
-            if getattr(sweep, name) is not None:
-                file[name] = getattr(sweep, name)
-        file["meta"] = np.frombuffer(meta_to_json(path, meta).encode(), np.uint8)
-        if calibration is None:
-            file["tforms"] = sweep.image_to_world
-            file.attrs[_MEANING] = _IMAGE_TO_WORLD
+    text = meta_to_json(path, meta)
+    with replacing(path) as draft, open(draft, "wb+", buffering=0) as stream:
+        patient = _PatientFile(stream)
+        with h5py.File(patient, "w") as file:
+            _write_poses(file, sweep, calibration)
+            for name in ("timestamps", "valid", "mask"):
+                if getattr(sweep, name) is not None:
+                    file[name] = getattr(sweep, name)
+            file["meta"] = np.frombuffer(text.encode(), np.uint8)
+            for name in ("frames", "labels"):
+                if getattr(sweep, name) is not None:
+                    _write_images(file, name, getattr(sweep, name), compress, patient)
+        if patient.error is not None:
+            raise patient.error
+
+
+def _write_poses(file: Any, sweep: Sweep, calibration: Any) -> None:
+    if calibration is None:
+        file["tforms"] = sweep.image_to_world
+        file.attrs[_MEANING] = _IMAGE_TO_WORLD
+        return
+    known = Calibration(*(np.array(calibration[key]) for key in ("pixel_to_mm", "image_mm_to_tool")))
+    file["tforms"] = sweep.image_to_world @ np.linalg.inv(known.image_to_tool)
+    file["pixel_to_mm"], file["image_mm_to_tool"] = known.pixel_to_mm, known.image_mm_to_tool
+    file.attrs[_MEANING] = _TOOL_TO_WORLD
+
+
+def _write_images(file: Any, name: str, images: NDArray[Any], compress: bool, patient: _PatientFile) -> None:
+    packed = {"chunks": (1, *images.shape[1:]), "compression": "gzip"} if compress else {}
+    data = file.create_dataset(name, images.shape, images.dtype, **packed)
+    for start in range(0, len(images), 64):
+        data[start : start + 64] = images[start : start + 64]
+        if patient.error is not None:
             return
-        known = Calibration(*(np.array(calibration[key]) for key in ("pixel_to_mm", "image_mm_to_tool")))
-        file["tforms"] = sweep.image_to_world @ np.linalg.inv(known.image_to_tool)
-        file["pixel_to_mm"], file["image_mm_to_tool"] = known.pixel_to_mm, known.image_mm_to_tool
-        file.attrs[_MEANING] = _TOOL_TO_WORLD
+
+
+class _PatientFile:
+    """A file that keeps its first write error instead of raising it.
+
+    The HDF5 library does not survive a full disk: closing a file it cannot write ends the interpreter. So it
+    is let believe that all is well, and the error is raised once it has closed the file.
+    """
+
+    def __init__(self, stream: FileIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while self.error is None and rest:
+                rest = rest[self._stream.write(rest) or 0 :]
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size: int | None = None) -> None:
+        try:
+            self._stream.truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(size) or b""
+
+    def readinto(self, target: Any) -> int:
+        return self._stream.readinto(target) or 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def flush(self) -> None:
+        """Nothing waits: the stream has no buffer."""

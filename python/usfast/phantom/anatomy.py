@@ -65,7 +65,7 @@ class Muscle:
         around = turn / np.float32(np.deg2rad(self.half_angle_deg))
         away = (np.hypot(dx, dy) - self.radius) / self.half_thickness
         along = (z - self.middle) / self.half_length
-        return around * around + away * away + (along * along) ** 2
+        return np.asarray(around * around + away * away + (along * along) ** 2)
 
 
 MUSCLES = (

@@ -67,4 +67,5 @@ def _with_bone(amplitude: Floats, bone: NDArray[np.bool_], row_mm: float) -> Flo
     shadow = np.where(below > 0, np.exp(-np.maximum(below, 0) / 0.8), 1)
     surface = 1.2 * np.exp(-((below - 0.3) ** 2) / (2 * 0.35**2))
     # A second, weak echo of the surface, as real bone shows; it fades within a few millimetres.
-    return amplitude * shadow + surface + 0.004 * np.exp(-np.abs(below - 4) / 1.5) * (below > 0)
+    again = 0.004 * np.exp(-np.abs(below - 4) / 1.5) * (below > 0)
+    return np.asarray(amplitude * shadow + surface + again)

@@ -16,7 +16,7 @@ Poses = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """A linear probe's image: `width` by `depth` mm in `shape` (H, W) pixels; row 0 lies on the probe's face."""
+    """A linear probe's image: `width` by `depth` mm in `shape` (H, W) pixels; row 0 lies on its face."""
 
     width: float = 50.0
     depth: float = 60.0
@@ -40,7 +40,7 @@ def scan_poses(
     The passes go up and down in turn, `step_deg` apart, each from end to end of the limb. `jitter` scales the
     slow sway of the hand: 1 means about 0.5 mm and 0.7 degrees.
     """
-    angles = (np.arange(passes) - (passes - 1) / 2) * step_deg
+    angles = np.asarray((np.arange(passes) - (passes - 1) / 2) * step_deg, np.float64)
     # A part of a frame step apart, so that the planes of neighbouring passes interleave.
     places = (np.arange(frames_per_pass) + 0.5) / frames_per_pass
     poses = []
@@ -53,7 +53,7 @@ def scan_poses(
 
 
 def shaken(rng: np.random.Generator, poses: Poses, sigma_mm: float, sigma_deg: float) -> Poses:
-    """Return what a tracker would report of `poses`: white noise of `sigma_mm` and `sigma_deg` on each frame."""
+    """Return what a tracker reports of `poses`: white noise of `sigma_mm` and `sigma_deg` on each frame."""
     noise = rng.standard_normal((len(poses), 6))
     return np.asarray(poses @ _small_motion(sigma_mm * noise[:, :3], sigma_deg * noise[:, 3:]))
 

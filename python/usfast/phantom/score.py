@@ -63,8 +63,8 @@ def score_labels(labels: Volume) -> tuple[MuscleScore, ...]:
             both[muscle.label] += np.count_nonzero(here & there)
     millilitres = float(np.prod(labels.spacing)) / 1000.0
     return tuple(
-        MuscleScore(m, float(found[m.label] * millilitres), _dice(found[m.label], true[m.label], both[m.label]))
-        for m in MUSCLES
+        MuscleScore(muscle, float(found[n] * millilitres), _dice(found[n], true[n], both[n]))
+        for muscle, n in ((muscle, muscle.label) for muscle in MUSCLES)
     )
 
 

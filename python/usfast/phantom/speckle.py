@@ -1,4 +1,4 @@
-"""Speckle that belongs to the tissue: one periodic random field in the world, seen the same from every side."""
+"""Speckle that belongs to the tissue: one periodic random field in the world, the same from every side."""
 
 from __future__ import annotations
 
@@ -47,23 +47,20 @@ class SpeckleField:
         if size < 2 or size & (size - 1):
             raise ValueError(f"size must be a power of two, not {size}")
         sigma = np.divide(cell, step)[::-1]  # the field is stored (z, y, x)
-        parts = (
-            gaussian_filter(rng.standard_normal((size, size, size), np.float32), sigma, mode="wrap", truncate=3)
-            for _ in range(2)
-        )
-        magnitude = np.hypot(*parts)
+        noise = (rng.standard_normal((size, size, size), np.float32) for _ in range(2))
+        magnitude = np.hypot(*(gaussian_filter(part, sigma, mode="wrap", truncate=3) for part in noise))
         self._field = (magnitude / np.sqrt(np.mean(magnitude**2))).ravel()
         self._size = size
         self._step = step
 
     def sample(self, x: Floats, y: Floats, z: Floats) -> NDArray[np.float32]:
-        """Return the field, of unit mean square, at world positions given as three arrays of one shape, mm."""
+        """Return the field, of unit mean square, at positions given as three arrays of one shape, mm."""
         # Trilinear, by hand: wrapping is a bit mask here, which scipy's map_coordinates cannot know.
         size, field = self._size, self._field
         (x0, x1, fx), (y0, y1, fy), (z0, z1, fz) = (
             _neighbours(place, step, size) for place, step in zip((x, y, z), self._step, strict=True)
         )
-        rows = (z0 * size + y0) * size, (z0 * size + y1) * size, (z1 * size + y0) * size, (z1 * size + y1) * size
+        rows = [(k * size + j) * size for k in (z0, z1) for j in (y0, y1)]
         along_x = [(left := field[row + x0]) + fx * (field[row + x1] - left) for row in rows]
         near = along_x[0] + fy * (along_x[1] - along_x[0])
         far = along_x[2] + fy * (along_x[3] - along_x[2])

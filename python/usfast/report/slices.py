@@ -36,7 +36,7 @@ class _Plane:
 
     def cut(self, array: NDArray[Any], at: Sequence[int]) -> NDArray[Any]:
         """Return the slice through voxel `at` (x, y, z) with rows running down the page."""
-        plane = np.take(array, at[2 - self.axis], axis=self.axis)
+        plane: NDArray[Any] = np.take(array, at[2 - self.axis], axis=self.axis)
         # What is left of (Z, Y, X) has its later voxel axis first.
         return plane if self.down > self.right else plane.T
 
@@ -68,7 +68,7 @@ def slices_figure(
     labels : Volume or (Z, Y, X) integer array, optional
         Drawn over the grey values, with a legend; 0 is background.
     at : (x, y, z) voxel, optional
-        Where the planes cross. Default: the middle of the labels, else of the covered voxels, else of the volume.
+        Where the planes cross. Default: the middle of the labels, else of what is covered, else of all.
     title : str, optional
     label_names : mapping from label to name, optional
     covered : str
@@ -241,9 +241,7 @@ def _draw_plane(
     start = volume.origin if np.array_equal(volume.direction, np.eye(3)) else np.zeros(3)
     left, top = start[plane.right] - right / 2, start[plane.down] - down / 2
     width, height = right * picture.shape[1], down * picture.shape[0]
-    axes.imshow(
-        picture, extent=(left, left + width, top + height, top), aspect="equal", interpolation="nearest"
-    )
+    axes.imshow(picture, extent=(left, left + width, top + height, top), aspect="equal", interpolation="nearest")
     for draw, axis in ((axes.axvline, plane.right), (axes.axhline, plane.down)):
         draw(start[axis] + where[axis] * volume.spacing[axis], color=_CROSSHAIR, linewidth=0.6, alpha=0.6)
     axes.set_xlabel(f"{'xyz'[plane.right]} (mm)", color=FOREGROUND, fontsize=8, labelpad=1)
@@ -271,13 +269,15 @@ def _describe(
     axes.set_facecolor(BACKGROUND)
     size = " × ".join(str(count) for count in volume.grid.size)
     spacing = " × ".join(f"{step:.4g}" for step in volume.spacing)
-    lines = [f"{size} voxels (x, y, z)", f"{spacing} mm", f"planes through voxel {', '.join(map(str, where))}"]
+    place = ", ".join(map(str, where))
+    lines = [f"{size} voxels (x, y, z)", f"{spacing} mm", f"planes through voxel {place}"]
     patches = []
     if coverage is not None:
         lines.append(f"{100 * np.count_nonzero(coverage) / coverage.size:.1f} % of voxels {covered}")
         patches.append(Patch(facecolor=_UNCOVERED, edgecolor="#4a525c", label="no data"))
     axes.text(0.02, 0.98, "\n".join(lines), color=FOREGROUND, fontsize=8.5, va="top", linespacing=1.5)
-    patches += [Patch(color=colour, label=names.get(n, f"label {n}")) for n, colour in list(colours.items())[:8]]
+    for label, colour in list(colours.items())[:8]:
+        patches.append(Patch(color=colour, label=names.get(label, f"label {label}")))
     if len(colours) > 8:
         patches.append(Patch(facecolor="none", edgecolor="none", label=f"and {len(colours) - 8} more"))
     if patches:

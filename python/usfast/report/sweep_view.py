@@ -28,13 +28,14 @@ def sweep_figure(
     title: str | None = None,
     *,
     label_names: Mapping[int, str] | None = None,
+    covered: str = "covered",
 ) -> Figure:
     """Return the sweep's frames in 3D, one of its frames, and three slices of the volume made from it.
 
     Parameters
     ----------
     sweep : Sweep
-    volume, coverage, labels, title, label_names
+    volume, coverage, labels, title, label_names, covered
         As in `slices_figure`.
 
     Raises
@@ -45,13 +46,13 @@ def sweep_figure(
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(11.5, 6.4), facecolor=BACKGROUND)
-    left, right = fig.subfigures(1, 2, width_ratios=(1, 1.5))
-    above, below = left.subfigures(2, 1, height_ratios=(1.45, 1))
+    left, right = fig.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.5))[0]
+    above, below = left.subfigures(2, 1, squeeze=False, height_ratios=(1.45, 1))[:, 0]
     for part in (left, right, above, below):
         part.set_facecolor(BACKGROUND)
     _draw_path(above, sweep)
     _draw_frame(below, sweep)
-    draw_slices(right, volume, coverage, labels, label_names=label_names)
+    draw_slices(right, volume, coverage, labels, label_names=label_names, covered=covered)
     right.subplots_adjust(left=0.08, right=0.985, top=0.915, bottom=0.08, wspace=0.18, hspace=0.19)
     if title:
         fig.suptitle(title, color=FOREGROUND, fontsize=12, x=0.015, y=0.98, ha="left")
@@ -70,8 +71,10 @@ def _draw_path(fig: SubFigure, sweep: Sweep, outlines: int = 90) -> None:
     axes.add_collection3d(Line3DCollection(corners, colors=colours, linewidths=0.6, alpha=0.55))
     axes.add_collection3d(Line3DCollection(edge, colors=colours, linewidths=1.6))
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    span = np.maximum(high - low, 0.1 * (high - low).max())  # a flat sweep still needs a box
+    low, high = (low + high - span) / 2, (low + high + span) / 2
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(high[2], low[2]))
-    axes.set_box_aspect(np.maximum(high - low, 0.1 * (high - low).max()), zoom=1.12)
+    axes.set_box_aspect(span, zoom=1.12)
     axes.view_init(elev=28, azim=-58)
     for axis, name in ((axes.xaxis, "x"), (axes.yaxis, "z"), (axes.zaxis, "y")):
         axis.set_pane_color((0, 0, 0, 0))
