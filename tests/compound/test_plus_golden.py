@@ -33,7 +33,7 @@ def test_every_voxel_equals_the_reference_volume(data_dir, name):
     result = compound(spine_sweep(data_dir, name), config=folder / CONFIGS[name], compat="plus")
     assert result.volume.array.dtype == expected.dtype
     assert result.volume.array.shape == expected.shape
-    np.testing.assert_allclose(result.volume.origin, reference.GetOrigin(), rtol=2e-6)
+    np.testing.assert_allclose(result.volume.origin, reference.GetOrigin(), rtol=5e-6)  # six digits
     np.testing.assert_array_equal(result.volume.spacing, reference.GetSpacing())
     np.testing.assert_array_equal(result.volume.array, expected)
 

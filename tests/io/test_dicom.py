@@ -50,6 +50,14 @@ def test_frame_time_vector(tmp_path: Path) -> None:
     np.testing.assert_allclose(stamps, [0, 0.03, 0.08])
 
 
+def test_inverted_and_signed(tmp_path: Path) -> None:
+    frames = np.array([[[0, 1], [254, 255]]], np.uint8)
+    path = write(tmp_path / "a.dcm", frames, PhotometricInterpretation="MONOCHROME1")
+    assert io.read_sweep(path).frames.ravel().tolist() == [255, 254, 1, 0]
+    path = write(tmp_path / "b.dcm", frames, PixelRepresentation=1)
+    assert io.read_sweep(path).frames.ravel().tolist() == [0, 1, -2, -1]
+
+
 def test_no_pixel_size(tmp_path: Path) -> None:
     path = write(tmp_path / "a.dcm", np.zeros((1, 2, 2), np.uint8))
     sweep = io.read_sweep(path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from usfast import Sweep, UsfastError, Volume, io
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("USFAST_FUZZ_EXAMPLES", "120")),
+    max_examples=int(os.environ.get("USFAST_FUZZ_EXAMPLES", "80")),
     deadline=None,
     derandomize="USFAST_FUZZ_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

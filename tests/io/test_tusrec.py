@@ -128,6 +128,12 @@ def test_hostile_files(tmp_path: Path) -> None:
     expect("frames has shape")
 
 
+def test_incomplete_calibration_is_refused(tmp_path: Path, make_sweep: MakeSweep) -> None:
+    sweep = dataclasses.replace(make_sweep(), meta={"calibration": {}})
+    with pytest.raises(FormatError, match="must hold pixel_to_mm"):
+        io.write_sweep(sweep, tmp_path / "a.h5")
+
+
 def test_missing_calibration_is_named(tmp_path: Path) -> None:
     write_scan(tmp_path / "scan.h5")
     with pytest.raises(FileNotFoundError, match=r"nothing\.csv"):

@@ -46,6 +46,16 @@ def test_published_plus_volumes(data_dir: Path) -> None:
     assert io.read_volume(data_dir / "tracked/plus_spine/SpinePhantomFreehandReconstructed.mha").array.ndim == 3
 
 
+def test_voxels_and_geometry_equal_those_of_simpleitk(data_dir: Path) -> None:
+    import SimpleITK as sitk
+
+    for path in sorted((data_dir / "tracked/igsio_recon_refs").glob("*.mha")):
+        image, read = sitk.ReadImage(str(path)), io.read_volume(path)
+        np.testing.assert_array_equal(read.array, sitk.GetArrayFromImage(image))
+        assert read.array.dtype == sitk.GetArrayFromImage(image).dtype
+        assert (read.spacing.tolist(), read.origin.tolist()) == (list(image.GetSpacing()), list(image.GetOrigin()))
+
+
 def test_a_fourth_axis_of_one_is_dropped(tmp_path: Path) -> None:
     text = b"ObjectType = Image\nNDims = 4\nDimSize = 4 3 2 1\nKinds = domain domain domain list\n"
     text += b"ElementSpacing = 0.5 0.5 2 1\nOffset = 1 2 3 0\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"

@@ -151,9 +151,10 @@ def _make(
     sweep = _read(request)
     result, seconds = _compounded(request, sweep)
     volume = _typed(result.volume, request.dtype)
-    io.write_volume(volume, next(remaining))
-    if weight_out is not None:
-        io.write_volume(Volume.on(volume.grid, result.weight), next(remaining))
+    with progress_bar(f"writing {out.name}"):
+        io.write_volume(volume, next(remaining))
+        if weight_out is not None:
+            io.write_volume(Volume.on(volume.grid, result.weight), next(remaining))
     if figure is not None:
         from usfast.report import save_figure, slices_figure
 

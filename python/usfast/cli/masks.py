@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["masked", "read_weights"]
 
+AUTO_THRESHOLD = 3  # grey levels; lossy compression smears the sector's edge up to about this
+
 
 def masked(sweep: Sweep, clip: tuple[float, ...] | None, fan: tuple[float, ...] | None, mask: str | None) -> Sweep:
     """Return the sweep with its mask narrowed by what was given.
@@ -38,7 +40,7 @@ def masked(sweep: Sweep, clip: tuple[float, ...] | None, fan: tuple[float, ...] 
     if fan is not None:
         keep = keep & geometry.fan_mask(shape, (fan[2], fan[3]), (fan[0], fan[1]), (fan[4], fan[5]))
     if mask == "auto":
-        keep = keep & geometry.sector_mask(sweep.frames)
+        keep = keep & geometry.sector_mask(sweep.frames, threshold=AUTO_THRESHOLD)
     elif mask is not None:
         keep = keep & (_read_picture(Path(mask), shape) > 0)
     if not keep.any():

@@ -60,7 +60,8 @@ def open_dicom(path: Path) -> Recording:
         spacing = _spacing(data)
         timestamps = _timestamps(data, count)
         kind = str(data.get("PhotometricInterpretation", ""))
-    dtype = memory_dtype(np.dtype(np.uint8 if bits == 8 else np.uint16))
+        signed = bool(data.get("PixelRepresentation")) and samples == 1
+    dtype = memory_dtype(np.dtype(f"{'i' if signed else 'u'}{bits // 8}"))
     scale = np.diag([*(spacing or (1.0, 1.0)), 1.0, 1.0])
     return Recording(
         path=path,
@@ -150,6 +151,8 @@ def _frames(path: Path) -> Iterator[NDArray[Any]]:
                 image = apply_color_lut(image, header)
                 if image.dtype == np.uint16:  # tables of 16 bits hold 8-bit colours in their high byte
                     image = (image >> 8).astype(np.uint8)
+            if header.get("PhotometricInterpretation") == "MONOCHROME1":  # 0 is white
+                image = (1 << int(header.BitsStored)) - 1 - image
             yield gray(image) if image.ndim == 3 else image
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from usfast.errors import FormatError
 from usfast.io.atomic import replacing
 from usfast.io.foreign import decoding
-from usfast.io.limits import check_memory, check_size
+from usfast.io.limits import MAX_INFLATION, check_memory, check_size
 from usfast.io.metadata import meta_from_json, meta_to_json
 from usfast.io.pixels import memory_dtype
 from usfast.io.recording import Recording
@@ -111,7 +111,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> _Member:
     with archive.open(info) as stream:
         member = _start(path, stream, name)
         # The archive states sizes too, and they are no truer than the array's own.
-        present = min(info.file_size - stream.tell(), (info.compress_size + 64) * 1032)
+        present = min(info.file_size - stream.tell(), (info.compress_size + 64) * MAX_INFLATION)
     check_size(path, name, member.bytes, present, compressed=False)
     return member
 

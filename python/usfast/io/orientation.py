@@ -51,6 +51,7 @@ def flips_to_memory(code: str, image_type: str = "BRIGHTNESS") -> Flips:
 
     Examples
     --------
+    >>> import numpy as np
     >>> flips_to_memory("UN")(np.array([[[1, 2], [3, 4]]])).tolist()
     [[[4, 3], [2, 1]]]
     """

@@ -153,7 +153,8 @@ def _frame_fields(sweep: Sweep) -> dict[str, list[str | None]]:
     stamps = [None if stamp is None else float(stamp) for stamp in fields.pop("Timestamp", [])]
     times = [] if sweep.timestamps is None else sweep.timestamps.tolist()
     lengths = {len(values) for values in fields.values()}
-    found: list[int | None] = [stamps.index(time) if time in stamps else None for time in times]
+    where = {stamp: index for index, stamp in enumerate(stamps)}
+    found: list[int | None] = [where.get(time) for time in times]
     if lengths <= {len(sweep)} and (stamps == times or all(index is None for index in found)):
         found = list(range(len(sweep)))
     elif not found:

@@ -153,7 +153,7 @@ def write_hdf5(sweep: Sweep, path: Path, *, compress: bool = True) -> None:
     Raises
     ------
     FormatError
-        If an entry of meta is not JSON.
+        If an entry of meta is not JSON, or the calibration there incomplete.
     OSError
         If the file system refuses; what was at `path` before is untouched.
     """
@@ -162,6 +162,8 @@ def write_hdf5(sweep: Sweep, path: Path, *, compress: bool = True) -> None:
     meta = dict(sweep.meta)
     calibration = meta.pop("calibration", None)
     text = meta_to_json(path, meta)
+    if calibration is not None and not {"pixel_to_mm", "image_mm_to_tool"} <= set(calibration):
+        raise FormatError(f"{path}: meta['calibration'] must hold pixel_to_mm and image_mm_to_tool")
     with replacing(path) as draft, open(draft, "wb+", buffering=0) as stream:
         patient = _PatientFile(stream)
         with h5py.File(patient, "w") as file:

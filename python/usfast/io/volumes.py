@@ -89,7 +89,6 @@ def volume_information(path: Path) -> Any:
         present = header.data_path.stat().st_size
     import SimpleITK as sitk
 
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     with decoding(path, "SimpleITK"):

@@ -45,8 +45,8 @@ def score_labels(labels: Volume) -> tuple[MuscleScore, ...]:
 
     Examples
     --------
-    >>> scores = score_labels(Volume(np.zeros((4, 4, 4), np.uint8), spacing=20.0, origin=(-30, -40, 10)))
-    >>> [score.dice for score in scores]
+    >>> empty = Volume(np.zeros((10, 10, 10), np.uint8), spacing=10.0, origin=(-50, -50, 0))
+    >>> [score.dice for score in score_labels(empty)]
     [0.0, 0.0, 0.0]
     """
     count = 1 + max(muscle.label for muscle in MUSCLES)
