@@ -10,7 +10,7 @@ import pytest
 import usfast
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "monai", "SimpleITK", "matplotlib", "scipy", "h5py", "pydicom", "typer", "rich", "psutil")
+HEAVY = ("torch", "monai", "SimpleITK", "matplotlib", "scipy", "h5py", "pydicom", "typer", "rich")
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,7 @@ def _as_poses(image_to_world: ArrayLike, count: int) -> NDArray[np.float64]:
 def _per_frame(name: str, values: ArrayLike, dtype: Any, count: int) -> NDArray[Any]:
     array = np.ascontiguousarray(values, dtype)
     if array.shape != (count,):
-        raise ValueError(
-            f"{name} must have one entry for each of the {count} frames, not shape {array.shape}"
-        )
+        raise ValueError(f"{name} must have one entry for each of the {count} frames, not shape {array.shape}")
     return array
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+
 from usfast.errors import GeometryError
 from usfast.geometry import reject_outliers
 
@@ -96,9 +97,7 @@ def test_repeats_share_the_fate():
     assert np.flatnonzero(~keep).tolist() == [21, 22]
 
 
-@pytest.mark.parametrize(
-    "options", [{"threshold": 0}, {"max_speed_mm_s": -1}, {"max_rotation_deg_s": float("nan")}]
-)
+@pytest.mark.parametrize("options", [{"threshold": 0}, {"max_speed_mm_s": -1}, {"max_rotation_deg_s": float("nan")}])
 def test_limits_must_be_positive(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be positive"):
         reject_outliers(*smooth(10), **options)

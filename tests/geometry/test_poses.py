@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp
+
 from usfast.errors import GeometryError
 from usfast.geometry import absolute_to_relative, interpolate_poses, relative_to_absolute
 
@@ -127,9 +128,7 @@ def test_gaps():
 def test_invalid_samples_are_skipped():
     poses = shifts(0, 99, 2, 99, 4)
     poses[3] = np.nan
-    found, valid = interpolate_poses(
-        [0, np.nan, 2, 1, 4], poses, [1, 3], valid=[True, False, True, True, True]
-    )
+    found, valid = interpolate_poses([0, np.nan, 2, 1, 4], poses, [1, 3], valid=[True, False, True, True, True])
     assert valid.all()
     np.testing.assert_allclose(found[:, 0, 3], [1, 3])
     for none in (np.zeros(5, bool), [True, False, False, False, False]):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from usfast.errors import GeometryError
 from usfast.geometry import fan_mask, rectangle_mask, sector_mask
 

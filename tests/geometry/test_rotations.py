@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+
 from usfast.errors import GeometryError
 from usfast.geometry import (
     euler_to_matrix,
@@ -133,9 +134,7 @@ def test_degenerate_numbers_are_refused():
 
 @pytest.mark.parametrize("size", [1e-300, 1e300])
 def test_any_length_of_quaternion_and_columns(size):
-    np.testing.assert_allclose(
-        quaternion_to_matrix([size, 0, 0, size]), euler_to_matrix([0, 0, 90]), atol=1e-15
-    )
+    np.testing.assert_allclose(quaternion_to_matrix([size, 0, 0, size]), euler_to_matrix([0, 0, 90]), atol=1e-15)
     np.testing.assert_allclose(r6_to_matrix([size, 0, 0, size, size, 0]), np.eye(3), atol=1e-15)
 
 
@@ -143,9 +142,7 @@ def test_nearest_rotation_beats_every_other():
     rng = np.random.default_rng(3)
     noisy = Rotation.random(20, random_state=4).as_matrix() + rng.normal(size=(20, 3, 3)) * 0.2
     nearest = nearest_rotation(noisy)
-    np.testing.assert_allclose(
-        nearest @ np.swapaxes(nearest, 1, 2), np.tile(np.eye(3), (20, 1, 1)), atol=1e-14
-    )
+    np.testing.assert_allclose(nearest @ np.swapaxes(nearest, 1, 2), np.tile(np.eye(3), (20, 1, 1)), atol=1e-14)
     np.testing.assert_allclose(np.linalg.det(nearest), 1, atol=1e-14)
     distance = np.linalg.norm(noisy - nearest, axis=(1, 2))
     for _ in range(20):

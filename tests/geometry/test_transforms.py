@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from usfast.errors import GeometryError
 from usfast.geometry import TransformGraph, apply, euler_to_matrix, invert, split_name
 
@@ -142,9 +143,7 @@ def test_no_path_says_what_there_is():
     graph = TransformGraph()
     graph.set("Image", "Probe", np.eye(4))
     graph.set("Reference", "Tracker", np.eye(4))
-    with pytest.raises(
-        GeometryError, match=r"from Image to Tracker; known .*Reference.*one can reach Probe$"
-    ):
+    with pytest.raises(GeometryError, match=r"from Image to Tracker; known .*Reference.*one can reach Probe$"):
         graph.get("Image", "Tracker")
     with pytest.raises(GeometryError, match="Needle is not one of them"):
         graph.get("Needle", "Tracker")

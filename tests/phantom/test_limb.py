@@ -28,9 +28,7 @@ def test_labels_are_the_truth_at_each_pixel() -> None:
 
 
 def test_passes_face_the_axis_and_run_the_whole_limb() -> None:
-    sweep, meta = simulate_limb_sweep(
-        passes=5, frames_per_pass=10, probe=SMALL, jitter=0, tracker_mm=0, tracker_deg=0
-    )
+    sweep, meta = simulate_limb_sweep(passes=5, frames_per_pass=10, probe=SMALL, jitter=0, tracker_mm=0, tracker_deg=0)
     assert meta.angles_deg.tolist() == [-36, -18, 0, 18, 36]
     np.testing.assert_array_equal(sweep.image_to_world, meta.image_to_world)
     middle = sweep.image_to_world[:, :3, 3] + 31.5 * sweep.image_to_world[:, :3, 0]

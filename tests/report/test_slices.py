@@ -9,9 +9,7 @@ from matplotlib.figure import Figure
 from usfast import Volume
 from usfast.report import save_figure, slices_figure
 
-VOLUME = Volume(
-    np.arange(10 * 20 * 30, dtype=np.float32).reshape(10, 20, 30), (0.5, 1.0, 3.0), origin=(5.0, 6.0, 7.0)
-)
+VOLUME = Volume(np.arange(10 * 20 * 30, dtype=np.float32).reshape(10, 20, 30), (0.5, 1.0, 3.0), origin=(5.0, 6.0, 7.0))
 
 
 def _images(figure: Figure) -> list[np.ndarray]:

@@ -66,7 +66,13 @@ def _run(seed: int, steps: tuple[float, float, float]) -> _Outcome:
     seconds = perf_counter() - start
     with progress_bar("voting on the labels") as progress:
         # A Gaussian reaches across the gaps between frames; labels cannot be filled afterwards.
-        votes = compound(sweep, method="gaussian", mode="vote", grid=result.volume.grid, progress=progress)
+        votes = compound(
+            _every_second_pixel(sweep),
+            method="gaussian",
+            mode="vote",
+            grid=result.volume.grid,
+            progress=progress,
+        )
     return _Outcome(
         sweep,
         result.volume,
@@ -75,6 +81,18 @@ def _run(seed: int, steps: tuple[float, float, float]) -> _Outcome:
         votes.volume,
         score_labels(votes.volume),
         sweep.frames.size / seconds,
+    )
+
+
+def _every_second_pixel(sweep: Sweep) -> Sweep:
+    """Return the sweep at half the resolution, 0.4 mm: labels are smooth, and votes cost a quarter."""
+    import numpy as np
+
+    return replace(
+        sweep,
+        frames=sweep.frames[:, ::2, ::2],
+        image_to_world=sweep.image_to_world @ np.diag([2.0, 2.0, 1.0, 1.0]),
+        labels=None if sweep.labels is None else sweep.labels[:, ::2, ::2],
     )
 
 

@@ -79,9 +79,7 @@ def fill_holes(
     values = np.ascontiguousarray(volume, np.float32)
     known = np.ascontiguousarray(weight, np.float32)
     if values.ndim != 3 or values.shape != known.shape:
-        raise ValueError(
-            f"volume and weight must share one shape (Z, Y, X), not {values.shape} and {known.shape}"
-        )
+        raise ValueError(f"volume and weight must share one shape (Z, Y, X), not {values.shape} and {known.shape}")
     if size != int(size) or not 2 <= size <= MAX_SIZE or (method != "sticks" and size % 2 == 0):
         raise ValueError(f"size must be odd, from 3 to {MAX_SIZE} voxels, not {size}")
     return _core.fill_holes(

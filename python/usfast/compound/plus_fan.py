@@ -41,9 +41,7 @@ def fan_tangents(
     return used, (np.ascontiguousarray(tangents) if tangents.any() else None)
 
 
-def _detect(
-    frame: NDArray[Any], settings: Reconstruction, limits: tuple[float, float]
-) -> tuple[float, float] | None:
+def _detect(frame: NDArray[Any], settings: Reconstruction, limits: tuple[float, float]) -> tuple[float, float] | None:
     """Widest bright interval of angles on four arcs, degrees, less a margin; None where the frame is empty."""
     ox, oy = (int(c) for c in settings.fan_origin_px or (0.0, 0.0))
     start = settings.fan_radius_start_px or 0.0

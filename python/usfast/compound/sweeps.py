@@ -148,9 +148,7 @@ def compound(
     )
     filled = None
     if fill is not None:
-        volume, filled = fill_holes(
-            volume, weight, fill, size=fill_size, num_threads=num_threads, progress=progress
-        )
+        volume, filled = fill_holes(volume, weight, fill, size=fill_size, num_threads=num_threads, progress=progress)
     return CompoundResult(Volume.on(grid, volume), weight, filled)
 
 

@@ -139,9 +139,7 @@ class _Path:
         rejected = []
         for end, near in ((0, [1, 2, 3]), (-1, [-2, -3, -4])):
             a, b, c = self.times[chosen[near]] - self.times[chosen[end]]
-            weights = np.array(
-                [b * c / ((a - b) * (a - c)), a * c / ((b - a) * (b - c)), a * b / ((c - a) * (c - b))]
-            )
+            weights = np.array([b * c / ((a - b) * (a - c)), a * c / ((b - a) * (b - c)), a * b / ((c - a) * (c - b))])
             steps = self.steps(np.repeat(chosen[end], 3), chosen[near])
             jumps = [float(np.linalg.norm(weights @ step)) for step in steps]
             limits = [_END_NOISE * threshold * scale for scale in self.scale]
@@ -149,9 +147,7 @@ class _Path:
                 rejected.append(end)
         return np.delete(chosen, rejected)
 
-    def below_speed(
-        self, chosen: NDArray[np.intp], limits: tuple[float | None, float | None]
-    ) -> NDArray[np.intp]:
+    def below_speed(self, chosen: NDArray[np.intp], limits: tuple[float | None, float | None]) -> NDArray[np.intp]:
         """Return the samples that are left when those that no neighbour reaches below the limits are out."""
         while len(chosen) > 2:
             elapsed = np.diff(self.times[chosen])

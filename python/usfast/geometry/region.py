@@ -75,9 +75,7 @@ def rectangle_mask(shape_hw: Sequence[int], origin_uv: ArrayLike, size_uv: Array
     return _not_empty(mask, f"the rectangle at {(left, top)} of size {(across, down)}")
 
 
-def fan_mask(
-    shape_hw: Sequence[int], origin_uv: ArrayLike, angles_deg: ArrayLike, radius: ArrayLike
-) -> _Mask:
+def fan_mask(shape_hw: Sequence[int], origin_uv: ArrayLike, angles_deg: ArrayLike, radius: ArrayLike) -> _Mask:
     """Return the pixels whose centres lie in the sector of a curved probe, its edges included.
 
     Parameters

@@ -289,8 +289,7 @@ class TransformGraph:
         for other, known in self._edges.items():
             if other != key and edge.ok.ndim and known.ok.ndim and edge.ok.size != known.ok.size:
                 raise GeometryError(
-                    f"{'To'.join(key)} has {edge.ok.size} matrices, "
-                    f"but {'To'.join(other)} has {known.ok.size}"
+                    f"{'To'.join(key)} has {edge.ok.size} matrices, but {'To'.join(other)} has {known.ok.size}"
                 )
 
     def _paths(self, start: str) -> dict[str, tuple[str, ...]]:

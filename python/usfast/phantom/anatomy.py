@@ -130,18 +130,19 @@ def limb_tissue(x: Floats, y: Floats, z: Floats) -> Tissue:
     """Return the tissue at world points given as three arrays of one shape, mm."""
     depth = limb_radius(z) - np.hypot(x, y)
     echo = np.full(x.shape, _ECHO_DB["between"], np.float32)
+    # copyto: several times faster than assigning to a boolean index.
     for layer, floor in (("fascia", _FASCIA), ("fat", _FAT), ("skin", _SKIN)):
-        echo[depth < floor] = _ECHO_DB[layer]
+        np.copyto(echo, _ECHO_DB[layer], where=depth < floor)
     labels = np.zeros(x.shape, np.uint8)
     for muscle in MUSCLES:
         level = muscle.level(x, y, z)
         # The aponeurosis: a bright sheet about half a millimetre thick around each belly.
-        echo[np.abs(level - 1) < 0.5 / muscle.half_thickness] = _ECHO_DB["fascia"] - 6.0
-        belly = level < 1
-        labels[belly] = muscle.label
-        echo[level < 1 - 0.5 / muscle.half_thickness] = _ECHO_DB["muscle"]
+        rim = 0.5 / muscle.half_thickness
+        np.copyto(echo, _ECHO_DB["fascia"] - 6.0, where=level < 1 + rim)
+        np.copyto(echo, _ECHO_DB["muscle"], where=level < 1 - rim)
+        np.copyto(labels, muscle.label, where=level < 1)
     bone = np.zeros(x.shape, bool)
     for _, bx, by, radius in _BONES:
-        bone |= np.hypot(x - bx, y - by) < radius
-    echo[bone] = _ECHO_DB["bone"]
-    return Tissue(echo, labels, depth > 0, bone, (labels > 0) & (echo == _ECHO_DB["muscle"]))
+        bone |= (x - bx) ** 2 + (y - by) ** 2 < radius**2
+    np.copyto(echo, _ECHO_DB["bone"], where=bone)
+    return Tissue(echo, labels, depth > 0, bone, (labels > 0) & (echo == np.float32(_ECHO_DB["muscle"])))
