@@ -1,7 +1,6 @@
 """Freehand 3D ultrasound at native speed: from a tracked sweep to a measured volume."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 from usfast._threads import get_num_threads, set_num_threads
@@ -9,7 +8,6 @@ from usfast.errors import FormatError, GeometryError, UsfastError
 from usfast.sweep import Sweep
 from usfast.volume import Grid, Volume
 
-__version__ = version("usfast")
 __all__ = [
     "FormatError",
     "GeometryError",
@@ -26,9 +24,13 @@ _STAGES = ("cli", "compound", "geometry", "io", "phantom", "report")
 
 
 def __getattr__(name: str) -> Any:
-    """Load a stage of the pipeline on first use, so that `import usfast` stays light."""
+    """Load a stage of the pipeline, or the version, on first use, so that `import usfast` stays light."""
     if name in _STAGES:
         return import_module(f"usfast.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("usfast")
     raise AttributeError(f"module 'usfast' has no attribute {name!r}")
 
 

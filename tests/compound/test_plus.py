@@ -14,7 +14,7 @@ from usfast.compound import compound
 from usfast.io import HoleFillingElement, PlusConfig, Reconstruction
 
 few = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 STICK = HoleFillingElement("STICK", stick_length_limit=9, number_of_sticks_to_use=1)

@@ -144,12 +144,20 @@ def compound(
         kernel_size=kernel_size,
         sigma=sigma,
         num_threads=num_threads,
-        progress=progress,
+        progress=_share(progress, 0, 1000 if fill is None else 700),
     )
     filled = None
     if fill is not None:
-        volume, filled = fill_holes(volume, weight, fill, size=fill_size, num_threads=num_threads, progress=progress)
+        share = _share(progress, 700, 1000)
+        volume, filled = fill_holes(volume, weight, fill, size=fill_size, num_threads=num_threads, progress=share)
     return CompoundResult(Volume.on(grid, volume), weight, filled)
+
+
+def _share(progress: Callable[[int, int], Any] | None, begin: int, end: int) -> Callable[[int, int], Any] | None:
+    """Report one step's progress as its share, in thousandths, of the whole."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(begin + (end - begin) * done // total, 1000)
 
 
 def _reconstruction(config: PlusConfig | str | Path | None) -> Reconstruction | None:
