@@ -209,9 +209,7 @@ def show(rows, about, roof):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="seconds instead of minutes: does it run at all?")
     parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

@@ -20,7 +20,13 @@ def _as_frames(frames: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"frames must be a non-empty array (N, H, W), not shape {array.shape}")
     if array.dtype.kind not in "buif":
         raise TypeError(f"frames must hold real numbers (uint8 or float32), not {array.dtype}")
-    return np.ascontiguousarray(array, None if array.dtype in (np.uint8, np.float32) else np.float32)
+    if array.dtype in (np.uint8, np.float32):
+        return np.ascontiguousarray(array)
+    with np.errstate(over="ignore"):
+        single = np.ascontiguousarray(array, np.float32)
+    if array.dtype.kind == "f" and (np.isinf(single) & np.isfinite(array)).any():
+        raise ValueError("frames hold values too large for float32")
+    return single
 
 
 def _as_poses(image_to_world: ArrayLike, count: int) -> NDArray[np.float64]:

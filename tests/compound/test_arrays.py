@@ -11,22 +11,23 @@ from usfast import Grid
 from usfast.compound import METHODS, compound_arrays
 
 VALUES = ("mean", "maximum", "latest")
-few = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+few = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 fewer = settings(few, max_examples=20)
 kernels = st.tuples(st.sampled_from([1, 3, 5, 7]), st.sampled_from([0.4, 1.0, 1.7]))
 
 
 def assert_same(found, expected, leave_out=()):
-    """Volume to 1e-3 grey levels, weight to 1e-5; nothing where no weight is."""
+    """Volume to 1e-3 grey levels, weight to 1e-5; nothing where no weight is.
+
+    Weights near the rounding error of one pixel's (1 - f) say nothing: values count from 1e-9 on.
+    """
     volume, weight = (a.copy() for a in found)
     for array in (volume, weight, *expected) if len(leave_out) else ():
         array[leave_out] = 0
     assert volume.dtype == weight.dtype == np.float32
     assert volume.shape == weight.shape == expected[0].shape
-    np.testing.assert_allclose(weight, expected[1], rtol=1e-5, atol=1e-30)
-    known = expected[1] > 1e-30
+    np.testing.assert_allclose(weight, expected[1], rtol=1e-5, atol=1e-14)
+    known = expected[1] > 1e-9
     np.testing.assert_allclose(volume[known], expected[0][known], rtol=0, atol=1e-3)
     assert not volume[weight == 0].any()
 
@@ -73,15 +74,14 @@ def test_weighted_matches_reference(method, case, kernel, axes):
     dtype=st.sampled_from([np.uint8, np.int16, np.uint16, np.int64]),
 )
 def test_vote_matches_reference(method, case, kernel, dtype):
-    low = 0 if np.dtype(dtype).kind == "u" else -2
-    labels = case.rng.integers(low, 5, case.frames.shape).astype(dtype)
+    labels = np.array([0, 2, 3, 7, 200], dtype)[case.rng.integers(0, 5, case.frames.shape)]
     arrays = labels, case.image_to_world, case.grid
     options = {"mask": case.mask, "kernel_size": kernel[0], "sigma": kernel[1]}
     volume, weight = compound_arrays(*arrays, method, "vote", **options)
     expected, total = reference.compound(*arrays, method, "vote", **options)
     assert volume.dtype == dtype
-    np.testing.assert_allclose(weight, total, rtol=1e-5, atol=1e-30)
-    clear = reference.vote_margin(*arrays, method, **options) > 1e-9
+    np.testing.assert_allclose(weight, total, rtol=1e-5, atol=1e-14)
+    clear = (reference.vote_margin(*arrays, method, **options) > 1e-9) & ((total > 1e-9) | (total == 0))
     if method == "nearest":
         clear[:] = True  # whole numbers: ties are exact, the smaller label wins
     np.testing.assert_array_equal(volume[clear], expected[clear])
@@ -154,9 +154,7 @@ def test_a_constant_stays_constant(method):
     rng = np.random.default_rng(3)
     poses = np.tile(np.eye(4), (6, 1, 1))
     poses[:, :3] += rng.normal(0, 0.05, (6, 3, 4))
-    volume, weight = compound_arrays(
-        np.full((6, 20, 20), 129, np.uint8), poses, Grid((20, 20, 3), 1.0), method
-    )
+    volume, weight = compound_arrays(np.full((6, 20, 20), 129, np.uint8), poses, Grid((20, 20, 3), 1.0), method)
     np.testing.assert_allclose(volume[weight > 0], 129, rtol=1e-6)
 
 
@@ -195,9 +193,7 @@ def test_arguments_are_not_changed():
 def test_progress_is_called_and_may_interrupt():
     seen = []
     frames, poses = np.zeros((30, 200, 200), np.uint8), np.tile(np.eye(4), (30, 1, 1))
-    compound_arrays(
-        frames, poses, Grid((200, 200, 50), 1.0), progress=lambda done, total: seen.append((done, total))
-    )
+    compound_arrays(frames, poses, Grid((200, 200, 50), 1.0), progress=lambda done, total: seen.append((done, total)))
     assert all(0 <= done <= total for done, total in seen)
 
     def stop(done, total):

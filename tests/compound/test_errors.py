@@ -64,6 +64,11 @@ def test_votes_need_integers():
         compound_arrays(FRAMES.astype(np.float32), POSES, GRID, mode="vote")
 
 
+def test_votes_need_labels_from_zero():
+    with pytest.raises(ValueError, match="labels must not be negative, but -1 occurs"):
+        compound_arrays(FRAMES.astype(np.int16) - 1, POSES, GRID, mode="vote")
+
+
 def test_complex_frames_are_refused():
     with pytest.raises(TypeError, match="complex"):
         compound_arrays(FRAMES.astype(complex), POSES, GRID)
@@ -119,3 +124,32 @@ def test_a_spacing_too_fine_for_memory():
     poses[2, 2, 3] = 100
     with pytest.raises(MemoryError, match="would fit"):
         compound(Sweep(FRAMES, poses), 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"grid": (5, 4, 1)}, "grid must be a Grid"),
+        ({"grid": None}, "grid must be a Grid"),
+        ({"kernel_size": "5"}, "kernel_size"),
+        ({"progress": 3}, "progress"),
+    ],
+)
+def test_wrong_types_are_named(change, message):
+    arguments = {"frames": FRAMES, "image_to_world": POSES, "grid": GRID, "method": "gaussian"} | change
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        compound_arrays(**arguments)
+    assert "incompatible function arguments" not in str(caught.value)
+
+
+def test_weights_beyond_single_precision_are_not_finite():
+    with pytest.raises(ValueError, match="finite"):
+        compound_arrays(FRAMES, POSES, GRID, mode="weighted", weights=[1e39, 1, 1])
+
+
+@pytest.mark.parametrize("sigma", [1e-200, 1e-3, 1e3, 1e300])
+@pytest.mark.parametrize("mode", ["mean", "maximum", "latest"])
+def test_extreme_sigmas_give_no_nan(sigma, mode):
+    volume, weight = compound_arrays(FRAMES + 9, POSES, GRID, "gaussian", mode, sigma=sigma)
+    np.testing.assert_allclose(volume, 9, rtol=1e-6)
+    assert (weight > 0).all()

@@ -13,9 +13,7 @@ from usfast import Sweep
 from usfast.compound import compound
 from usfast.io import HoleFillingElement, PlusConfig, Reconstruction
 
-few = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 STICK = HoleFillingElement("STICK", stick_length_limit=9, number_of_sticks_to_use=1)
 HOLES = [
@@ -56,9 +54,7 @@ def poses(rng, count, kind, shape):
     for n in range(count):
         turn = np.eye(3) if kind == "aligned" else rotation(rng, rng.normal(0, 0.05))
         result[n, :3, :3] = (turn @ base) * [0.5, 0.5, 1.0]
-        result[n, :3, 3] = rng.normal(0, 0.5, 3) * (kind != "aligned") + n * (turn @ base)[
-            :, 2
-        ] * rng.uniform(0.3, 0.8)
+        result[n, :3, 3] = rng.normal(0, 0.5, 3) * (kind != "aligned") + n * (turn @ base)[:, 2] * rng.uniform(0.3, 0.8)
     return result
 
 
@@ -97,9 +93,7 @@ def check(sweep, chosen, mask=None):
     skip=st.sampled_from([1, 1, 2]),
     threshold=st.sampled_from([None, None, 60.0]),
 )
-def test_matches_emulation(
-    optimization, interpolation, compounding, sweep, fan, clip, holes, spacing, skip, threshold
-):
+def test_matches_emulation(optimization, interpolation, compounding, sweep, fan, clip, holes, spacing, skip, threshold):
     assume(
         "clip_origin" not in clip
         or all(n > o for n, o in zip(sweep.image_size[::-1], clip["clip_origin"], strict=True))
@@ -167,9 +161,7 @@ def test_fan_angle_detection(lit):
     rng = np.random.default_rng(4)
     v, u = np.mgrid[:70, :80]
     angle = np.degrees(np.arctan2(u - 40.0, v + 10.0))
-    frames = np.where((angle > lit[0]) & (angle < lit[1]), rng.integers(20, 250, (2, 70, 80)), 5).astype(
-        np.uint8
-    )
+    frames = np.where((angle > lit[0]) & (angle < lit[1]), rng.integers(20, 250, (2, 70, 80)), 5).astype(np.uint8)
     chosen = Reconstruction(
         output_spacing=(1.0,) * 3, compounding="LATEST", fan_angles_auto_detect=True, fan_angles_deg=(-45.0, 45.0),
         fan_origin_px=(40.0, -10.0), fan_radius_start_px=20.0, fan_radius_stop_px=78.0,

@@ -295,9 +295,7 @@ class Paster:
 
 
 def rejected(value, settings):
-    return (
-        settings.pixel_rejection_threshold is not None and float(value) < settings.pixel_rejection_threshold
-    )
+    return settings.pixel_rejection_threshold is not None and float(value) < settings.pixel_rejection_threshold
 
 
 def paste_plainly(paster, frame, rows, settings, clip, fan, mask):

@@ -54,11 +54,7 @@ def image_to_voxel(kind, rng, shape, size):
     elif kind == "tilted":
         axes = signed_permutation(rng) @ rotation(rng, 10.0 ** rng.uniform(-7, -1))
     matrix[:3, :3] = axes * [*pitch, 1.0]
-    target = (
-        rng.uniform(0, 1, 3) * size
-        if kind != "outside"
-        else np.asarray(size) * rng.choice([-3.0, 4.0], 3) - 40
-    )
+    target = rng.uniform(0, 1, 3) * size if kind != "outside" else np.asarray(size) * rng.choice([-3.0, 4.0], 3) - 40
     corner = target - matrix[:3, :2] @ [(width - 1) / 2, (height - 1) / 2]
     if kind in ("aligned", "halves"):
         corner = np.round(corner) + (0.5 if kind == "halves" else 0.0)

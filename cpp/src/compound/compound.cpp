@@ -22,9 +22,9 @@ std::int64_t slab_thickness(std::int64_t plane_bytes, std::int64_t planes, int t
 
 void write_means(const double* cell, std::int64_t count, bool divide, float* volume, float* weight) {
     for (std::int64_t i = 0; i < count; ++i, cell += 2) {
-        const double w = cell[1];
-        volume[i] = w > 0 ? static_cast<float>(divide ? cell[0] / w : cell[0]) : 0.0F;
-        weight[i] = static_cast<float>(w);
+        // A weight too small for the result is none, so that volume and weight agree on what is known.
+        weight[i] = static_cast<float>(cell[1]);
+        volume[i] = weight[i] > 0 ? static_cast<float>(divide ? cell[0] / cell[1] : cell[0]) : 0.0F;
     }
 }
 
@@ -36,8 +36,8 @@ void write_votes(const double* cell, std::int64_t count, int classes, std::uint8
             total += cell[c];
             if (cell[c] > cell[winner]) winner = c;
         }
-        volume[i] = static_cast<std::uint8_t>(winner);
         weight[i] = static_cast<float>(total);
+        volume[i] = static_cast<std::uint8_t>(weight[i] > 0 ? winner : 0);
     }
 }
 

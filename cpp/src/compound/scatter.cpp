@@ -126,7 +126,7 @@ struct Add {
 };
 struct Maximum {
     static void put(double* cells, std::int64_t at, double value, double weight, const CompoundOptions&, double least) {
-        if (weight < least) return;
+        if (weight < least || weight == 0) return;
         double* cell = cells + 2 * at;
         if (cell[1] == 0 || value > cell[0]) cell[0] = value;
         cell[1] += weight;
@@ -134,7 +134,7 @@ struct Maximum {
 };
 struct Latest {
     static void put(double* cells, std::int64_t at, double value, double weight, const CompoundOptions&, double least) {
-        if (weight < least) return;
+        if (weight < least || weight == 0) return;
         cells[2 * at] = value;
         cells[2 * at + 1] += weight;
     }
@@ -194,6 +194,12 @@ void put_linear(const Block& b, int count, const Target& target, const CompoundO
     }
 }
 
+// 1 / (2 sigma^2), finite however small sigma is.
+inline double half_inverse_variance(double sigma) {
+    const double inverse = 1 / (2 * sigma * sigma);
+    return inverse < 1e300 ? inverse : 1e300;
+}
+
 // Weights exp(-(f - k)^2 / (2 sigma^2)) of the voxels k = -radius .. radius around the nearest one. Each follows from
 // its neighbour by a ratio that never exceeds one, so nothing overflows.
 struct GaussianAxis {
@@ -214,7 +220,7 @@ struct GaussianAxis {
 template <int radius>
 void add_gaussian(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
     constexpr int width = 2 * radius + 1, pairs = radius + 1;
-    const double inverse = 1 / (2 * o.sigma * o.sigma), shrink = std::exp(-2 * inverse);
+    const double inverse = half_inverse_variance(o.sigma), shrink = std::exp(-2 * inverse);
     TwoPairs along_x[block][pairs];
     double plane[block][width * width];
     for (int j = 0; j < count; ++j) {
@@ -249,7 +255,7 @@ void add_gaussian(const Block& b, int count, const Target& target, const Compoun
 template <typename Rule>
 void put_gaussian(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
     const int radius = o.radius, width = 2 * radius + 1;
-    const double inverse = 1 / (2 * o.sigma * o.sigma);
+    const double inverse = half_inverse_variance(o.sigma);
     const double shrink = std::exp(-2 * inverse), corner = std::exp(-0.75 * inverse) * (1 - 1e-12);  // ties are in
     for (int j = 0; j < count; ++j) {
         if (b.cell[j] < 0) continue;

@@ -26,22 +26,20 @@ constexpr std::array<std::array<int, 3>, 13> directions{{{1, 0, 0},
 // Weights over a cube of size^3 voxels in single precision.
 std::vector<float> cube_weights(const FillElement& e) {
     const int n = e.size;
-    const auto centre = static_cast<float>(n - 1) / 2;
-    const auto divisor = static_cast<float>(static_cast<double>(e.stdev * e.stdev) * 2.0);
+    const double centre = (n - 1) / 2.0;
+    const double divisor = static_cast<float>(static_cast<double>(e.stdev * e.stdev) * 2.0);
     const auto term = static_cast<float>(std::pow(2 * 3.1415926535897932384626433832795, 1.5) *
                                          std::pow(static_cast<double>(e.stdev), 3));
+    auto square = [centre](int i) { return (i - centre) * (i - centre); };
     std::vector<float> weights;
     for (int z = 0; z < n; ++z)
         for (int y = 0; y < n; ++y)
             for (int x = 0; x < n; ++x) {
-                const float dx = static_cast<float>(x) - centre, dy = static_cast<float>(y) - centre,
-                            dz = static_cast<float>(z) - centre;
                 if (e.type == Filler::inverse_distance) {
-                    const float distance = std::sqrt(dx * dx + dy * dy + dz * dz);
+                    const auto distance = static_cast<float>(std::sqrt(square(x) + square(y) + square(z)));
                     weights.push_back(distance == 0 ? 0.0F : 1.0F / distance);
                 } else {
-                    const auto exponent =
-                        static_cast<double>(-(dx * dx / divisor + dy * dy / divisor + dz * dz / divisor));
+                    const double exponent = -(square(x) / divisor + square(y) / divisor + square(z) / divisor);
                     weights.push_back(static_cast<float>(static_cast<double>(1.0F / term) * std::exp(exponent)));
                 }
             }

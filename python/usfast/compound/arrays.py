@@ -29,6 +29,13 @@ def choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def odd(name: str, value: int, largest: int) -> int:
+    """Return `value` where it is an odd whole number up to `largest`."""
+    if not isinstance(value, (int, np.integer)) or value % 2 != 1 or not 1 <= value <= largest:
+        raise ValueError(f"{name} must be odd, from 1 to {largest}, not {value!r}")
+    return int(value)
+
+
 def positive(name: str, value: float) -> float:
     """Return `value` where it is a positive finite number."""
     number = float(value)
@@ -118,8 +125,11 @@ def compound_arrays(
     """
     choice("method", method, METHODS)
     choice("mode", mode, MODES)
-    if kernel_size % 2 != 1 or not 1 <= kernel_size <= MAX_KERNEL_SIZE:
-        raise ValueError(f"kernel_size must be odd, from 1 to {MAX_KERNEL_SIZE}, not {kernel_size}")
+    if not isinstance(grid, Grid):
+        raise TypeError(f"grid must be a Grid, not {type(grid).__name__}")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
+    radius = odd("kernel_size", kernel_size, MAX_KERNEL_SIZE) // 2
     if (weights is not None) != (mode == "weighted"):
         raise ValueError('weights and mode="weighted" go together: give both or neither')
     classes = None
@@ -138,7 +148,7 @@ def compound_arrays(
         grid.size,
         method,
         "mean" if mode == "weighted" else mode,
-        kernel_size // 2,
+        radius,
         positive("sigma", sigma),
         0 if classes is None else len(classes),
         None if sweep.mask is None else sweep.mask.view(np.uint8),
@@ -174,7 +184,8 @@ def _class_indices(labels: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[Any
 
 def _importance(weights: ArrayLike, sweep: Sweep) -> NDArray[np.float32]:
     """Return weights with three axes, each the sweep's or of length one."""
-    array = np.ascontiguousarray(weights, np.float32)
+    with np.errstate(over="ignore"):  # infinity is refused below
+        array = np.ascontiguousarray(weights, np.float32)
     height, width = sweep.image_size
     shapes = {
         (len(sweep),): (-1, 1, 1),

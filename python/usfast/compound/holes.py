@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from usfast import _core
 from usfast._threads import get_num_threads
-from usfast.compound.arrays import choice, positive
+from usfast.compound.arrays import choice, odd, positive
 
 __all__ = ["FILLS", "fill_holes"]
 
@@ -80,12 +80,15 @@ def fill_holes(
     known = np.ascontiguousarray(weight, np.float32)
     if values.ndim != 3 or values.shape != known.shape:
         raise ValueError(f"volume and weight must share one shape (Z, Y, X), not {values.shape} and {known.shape}")
-    if size != int(size) or not 2 <= size <= MAX_SIZE or (method != "sticks" and size % 2 == 0):
-        raise ValueError(f"size must be odd, from 3 to {MAX_SIZE} voxels, not {size}")
+    choice("fill", method, FILLS)
+    if method != "sticks":
+        odd("size", size, MAX_SIZE)
+    elif not isinstance(size, (int, np.integer)) or not 2 <= size <= MAX_SIZE:
+        raise ValueError(f"size must be from 2 to {MAX_SIZE} steps for sticks, not {size!r}")
     return _core.fill_holes(
         values,
         known,
-        choice("fill", method, FILLS),
+        method,
         int(size),
         positive("sigma", size / 5 if sigma is None else sigma),
         get_num_threads(num_threads),

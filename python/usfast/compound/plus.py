@@ -59,7 +59,7 @@ def compound_plus(
     volume, accumulation = _core.plus_paste(
         sweep.frames,
         used,
-        np.ascontiguousarray(grid.world_to_voxel @ sweep.image_to_world[used]),
+        _image_to_voxel(sweep.image_to_world[used], grid),
         grid.size,
         settings.interpolation,
         settings.optimization,
@@ -113,13 +113,28 @@ def _output_grid(sweep: Sweep, settings: Reconstruction, clip: tuple[int, int, i
     if settings.output_spacing is None:
         raise ValueError('compat="plus" needs OutputSpacing in the config')
     spacing = np.asarray(settings.output_spacing, np.float64)
-    corners = np.array([[u, v, 0.0, 1.0] for u in clip[::2] for v in clip[1::2]]).T
-    points = (sweep.image_to_world[sweep.valid] @ corners)[:, :3]
-    low, high = points.min(axis=(0, 2)), points.max(axis=(0, 2))
+    poses = sweep.image_to_world[sweep.valid][:, :3]
+    # Written out, because a matrix product may fuse or reorder the additions.
+    points = np.concatenate(
+        [(poses[:, :, 0] * u + poses[:, :, 1] * v) + poses[:, :, 3] for u in clip[::2] for v in clip[1::2]]
+    )
+    low, high = points.min(axis=0), points.max(axis=0)
     if settings.recompute_output_spacing and high[2] > low[2]:
         spacing[2] = (high[2] - low[2]) / max(math.floor((high[2] - low[2]) / spacing[2]), 1)
     size = np.floor((high - low) / spacing + 0.5).astype(object) + 1
     return Grid(tuple(int(n) for n in size), spacing, low)
+
+
+def _image_to_voxel(poses: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
+    """Image to voxel with VTK's inverse of the grid's matrix (cofactors over the determinant), to the last bit."""
+    (sx, sy, sz), (ox, oy, oz) = grid.spacing, grid.origin
+    determinant = sx * (sy * sz)
+    scale = np.array([sy * sz, sx * sz, sx * sy]) / determinant
+    shift = -np.array([ox * (sy * sz), sx * (sz * oy), sx * (sy * oz)]) / determinant
+    matrices = poses.copy()
+    matrices[:, :3] *= scale[:, None]
+    matrices[:, :3, 3] += shift
+    return matrices
 
 
 def _importance(sweep: Sweep, settings: Reconstruction) -> NDArray[np.uint8] | None:

@@ -17,8 +17,6 @@ __all__ = ["fan_tangents"]
 
 _RADIANS = 0.017453292519943295  # as IGSIO rounds it
 _DEPTHS_PERCENT = (15, 30, 50, 70)
-_WINDOW = 20  # samples along an arc
-_BRIGHT = 30  # grey levels
 _MARGIN_DEG = 3.0
 
 
@@ -52,8 +50,12 @@ def _detect(frame: NDArray[Any], settings: Reconstruction, limits: tuple[float, 
         radius = start + (stop - start) * percent / 100
         if radius <= 0:
             continue
-        angles, bright = _arc(frame, (ox, oy), radius, first, last)
-        widest = max(_intervals(angles, bright, last), key=lambda i: i[1] - i[0], default=(0.0, 0.0))
+        angles, bright = _arc(frame >= settings.fan_auto_detect_threshold, (ox, oy), radius, first, last)
+        widest = max(
+            _intervals(angles, bright, 2 * settings.fan_auto_detect_filter_radius_px, last),
+            key=lambda i: i[1] - i[0],
+            default=(0.0, 0.0),
+        )
         if best is None or widest[1] - widest[0] > best[1] - best[0]:
             best = widest
     if best is None or best == (0.0, 0.0):
@@ -62,10 +64,10 @@ def _detect(frame: NDArray[Any], settings: Reconstruction, limits: tuple[float, 
 
 
 def _arc(
-    frame: NDArray[Any], origin: tuple[int, int], radius: float, first: float, last: float
+    above: NDArray[np.bool_], origin: tuple[int, int], radius: float, first: float, last: float
 ) -> tuple[list[float], list[bool]]:
     """Angles of the samples one pixel apart that lie in the image, and whether each is bright."""
-    height, width = frame.shape
+    height, width = above.shape
     angles, bright = [], []
     for k in range(int((last - first) * radius)):
         angle = first + k / radius
@@ -73,7 +75,7 @@ def _arc(
         y = _half_away(origin[1] + radius * math.cos(angle))
         if 0 <= x < width and 0 <= y < height:
             angles.append(angle)
-            bright.append(bool(frame[y, x] >= _BRIGHT))
+            bright.append(bool(above[y, x]))
     return angles, bright
 
 
@@ -81,17 +83,17 @@ def _half_away(x: float) -> int:
     return int(x + 0.5) if x >= 0 else int(x - 0.5)
 
 
-def _intervals(angles: list[float], bright: list[bool], last: float) -> list[tuple[float, float]]:
+def _intervals(angles: list[float], bright: list[bool], window: int, last: float) -> list[tuple[float, float]]:
     """Intervals in which at least half of a moving window is bright."""
     left: list[float] = []
     right: list[float] = []
     inside = False
-    for j in range(_WINDOW, len(angles)):
-        count = sum(bright[j - _WINDOW : j])
-        if not inside and count >= _WINDOW // 2:
-            left.append(angles[j - _WINDOW])
+    for j in range(window, len(angles)):
+        count = sum(bright[j - window : j])
+        if not inside and count >= window // 2:
+            left.append(angles[j - window])
             inside = True
-        elif inside and count <= _WINDOW // 2:
+        elif inside and count <= window // 2:
             right.append(angles[j - 1])
             inside = False
     if len(left) > len(right):

@@ -110,6 +110,10 @@ def compound(
     >>> result.volume.array.shape, float(result.volume.array.min()), bool(result.coverage.all())
     ((3, 8, 8), 9.0, True)
     """
+    if not isinstance(sweep, Sweep):
+        raise TypeError(f"sweep must be a Sweep, not {type(sweep).__name__}; for arrays there is compound_arrays")
+    if grid is not None and not isinstance(grid, Grid):
+        raise TypeError(f"grid must be a Grid, not {type(grid).__name__}")
     if compat not in (None, "plus"):
         raise ValueError(f"compat must be None or 'plus', not {compat!r}")
     settings = _reconstruction(config)

@@ -70,6 +70,10 @@ class Reconstruction:
     fan_radius_start_px, fan_radius_stop_px : float or None
         Radii of the fan, pixels.
     fan_angles_auto_detect : bool
+    fan_auto_detect_threshold : float
+        Grey level from which a pixel counts as tissue.
+    fan_auto_detect_filter_radius_px : int
+        Half the length of the window that moves along an arc.
     skip_interval : int
         Use every n-th frame.
     interpolation : str
@@ -97,6 +101,8 @@ class Reconstruction:
     fan_radius_start_px: float | None = None
     fan_radius_stop_px: float | None = None
     fan_angles_auto_detect: bool = False
+    fan_auto_detect_threshold: float = 30.0
+    fan_auto_detect_filter_radius_px: int = 10
     skip_interval: int = 1
     interpolation: str = "NEAREST_NEIGHBOR"
     optimization: str = "FULL"
@@ -264,6 +270,8 @@ def _reconstruction(path: Path, element: Element) -> Reconstruction:
         fan_radius_start_px=take.number(float, "FanRadiusStartPixel"),
         fan_radius_stop_px=take.number(float, "FanRadiusStopPixel", "FanDepth"),
         fan_angles_auto_detect=take.flag("EnableFanAnglesAutoDetect"),
+        fan_auto_detect_threshold=_or(take.number(float, "FanAnglesAutoDetectBrightnessThreshold"), 30.0),
+        fan_auto_detect_filter_radius_px=max(1, _or(take.number(int, "FanAnglesAutoDetectFilterRadiusPixel"), 10)),
         skip_interval=max(1, take.number(int, "SkipInterval") or 1),
         interpolation=take.choice("Interpolation", ("NEAREST_NEIGHBOR", "LINEAR"), "NEAREST_NEIGHBOR"),
         optimization=take.choice("Optimization", ("FULL", "PARTIAL", "NONE", "OPENCL"), "FULL"),
@@ -274,6 +282,10 @@ def _reconstruction(path: Path, element: Element) -> Reconstruction:
         pixel_rejection_threshold=take.number(float, "PixelRejectionThreshold"),
         recompute_output_spacing=take.flag("RecomputeOutputSpacing"),
     )
+
+
+def _or(value: _T | None, default: _T) -> _T:
+    return default if value is None else value
 
 
 def _compounding(take: _Attributes) -> str:
