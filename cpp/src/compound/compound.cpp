@@ -1,6 +1,7 @@
 #include "usfast/compound.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <stdexcept>
@@ -18,6 +19,16 @@ std::int64_t slab_thickness(std::int64_t plane_bytes, std::int64_t planes, int t
     const std::int64_t fair = (planes + 4 * threads - 1) / (4 * threads);
     const std::int64_t fitting = slab_bytes / plane_bytes - 2 * pad;
     return std::clamp(std::min(fair, fitting), std::min(4 + 3 * pad, planes), planes);
+}
+
+// Slabs are cut across y or z, whichever the rows of the frames run along less: long pieces of rows stay in one slab.
+int slab_axis(const FrameStack& frames) {
+    double along_y = 0, along_z = 0;
+    for (std::int64_t n = 0; n < frames.used; ++n) {
+        along_y += std::abs(frames.image_to_voxel[12 * n + 4]);
+        along_z += std::abs(frames.image_to_voxel[12 * n + 8]);
+    }
+    return along_z > along_y ? 1 : 2;
 }
 
 void write_means(const double* cell, std::int64_t count, bool divide, float* volume, float* weight) {
@@ -41,20 +52,39 @@ void write_votes(const double* cell, std::int64_t count, int classes, std::uint8
     }
 }
 
+// The slab's own voxels, without its padding, into the results.
+void write_slab(const Slab& slab, const GridSize& size, const CompoundOptions& options, void* volume, float* weight) {
+    const bool vote = options.mode == Mode::vote;
+    const std::int64_t row = size.x + 2 * slab.pad, layer = row * (slab.end[1] - slab.begin[1] + 2 * slab.pad);
+    for (std::int64_t z = slab.begin[2]; z < slab.end[2]; ++z)
+        for (std::int64_t y = slab.begin[1]; y < slab.end[1]; ++y) {
+            const std::int64_t from =
+                (z - slab.begin[2] + slab.pad) * layer + (y - slab.begin[1] + slab.pad) * row + slab.pad;
+            const std::int64_t to = (z * size.y + y) * size.x;
+            if (vote)
+                write_votes(slab.cells + from * options.classes, size.x, options.classes,
+                            static_cast<std::uint8_t*>(volume) + to, weight + to);
+            else
+                write_means(slab.cells + from * 2, size.x, options.mode == Mode::mean, static_cast<float*>(volume) + to,
+                            weight + to);
+        }
+}
+
 }  // namespace
 
 bool compound(const FrameStack& frames, const GridSize& size, const CompoundOptions& options, void* volume,
               float* weight, const Progress& progress) {
-    const bool vote = options.mode == Mode::vote;
     const std::int64_t pad = options.method == Method::linear     ? 1
                              : options.method == Method::gaussian ? 2 * options.radius
                                                                   : 0;
-    const std::int64_t row = size.x + 2 * pad, plane = row * (size.y + 2 * pad);
+    const int axis = slab_axis(frames);
+    const std::int64_t planes = axis == 2 ? size.z : size.y, other = axis == 2 ? size.y : size.z;
+    const std::int64_t plane = (size.x + 2 * pad) * (other + 2 * pad);
     if (plane > std::numeric_limits<std::int32_t>::max()) throw std::length_error("a plane of the grid is too large");
-    const std::int64_t cell = vote ? options.classes : 2;
+    const std::int64_t cell = options.mode == Mode::vote ? options.classes : 2;
     const auto cell_bytes = static_cast<std::int64_t>(sizeof(double)) * cell;
-    const std::int64_t thickness = slab_thickness(plane * cell_bytes, size.z, options.threads, pad);
-    const std::int64_t slabs = (size.z + thickness - 1) / thickness;
+    const std::int64_t thickness = slab_thickness(plane * cell_bytes, planes, options.threads, pad);
+    const std::int64_t slabs = (planes + thickness - 1) / thickness;
     const auto threads = static_cast<int>(std::min<std::int64_t>(options.threads, slabs));
     const std::int64_t cells = (plane * (thickness + 2 * pad) + 1) * cell;  // kernels may touch one voxel past a row
 
@@ -66,21 +96,12 @@ bool compound(const FrameStack& frames, const GridSize& size, const CompoundOpti
     return parallel_for(
         slabs, threads,
         [&](std::int64_t task, int worker) {
-            const std::int64_t z_begin = task * thickness, z_end = std::min(z_begin + thickness, size.z);
-            const Slab slab{size, z_begin, z_end, pad, scratch[static_cast<std::size_t>(worker)].get()};
+            Slab slab{{0, 0, 0}, {size.x, size.y, size.z}, pad, scratch[static_cast<std::size_t>(worker)].get()};
+            slab.begin[axis] = task * thickness;
+            slab.end[axis] = std::min(slab.begin[axis] + thickness, planes);
             std::fill_n(slab.cells, cells, 0.0);
             table.scatter(frames, options, slab);
-            for (std::int64_t z = z_begin; z < z_end; ++z)
-                for (std::int64_t y = 0; y < size.y; ++y) {
-                    const double* from = slab.cells + cell * ((z - z_begin + pad) * plane + (y + pad) * row + pad);
-                    const std::int64_t to = (z * size.y + y) * size.x;
-                    if (vote)
-                        write_votes(from, size.x, options.classes, static_cast<std::uint8_t*>(volume) + to,
-                                    weight + to);
-                    else
-                        write_means(from, size.x, options.mode == Mode::mean, static_cast<float*>(volume) + to,
-                                    weight + to);
-                }
+            write_slab(slab, size, options, volume, weight);
         },
         progress);
 }

@@ -62,13 +62,13 @@ struct Target {
     std::int32_t low[3], high[3];
 
     Target(const Slab& slab, std::int64_t below, std::int64_t above)
-        : stride_y(slab.size.x + 2 * slab.pad),
-          stride_z(stride_y * (slab.size.y + 2 * slab.pad)),
-          origin(slab.pad * (1 + stride_y + stride_z) - slab.z_begin * stride_z) {
-        const std::int64_t begin[3] = {0, 0, slab.z_begin}, end[3] = {slab.size.x, slab.size.y, slab.z_end};
+        : stride_y(slab.end[0] - slab.begin[0] + 2 * slab.pad),
+          stride_z(stride_y * (slab.end[1] - slab.begin[1] + 2 * slab.pad)),
+          origin(slab.pad - slab.begin[0] + (slab.pad - slab.begin[1]) * stride_y +
+                 (slab.pad - slab.begin[2]) * stride_z) {
         for (int a = 0; a < 3; ++a) {
-            low[a] = static_cast<std::int32_t>(begin[a] - below);
-            high[a] = static_cast<std::int32_t>(end[a] + above);
+            low[a] = static_cast<std::int32_t>(slab.begin[a] - below);
+            high[a] = static_cast<std::int32_t>(slab.end[a] + above);
         }
     }
 };
@@ -308,11 +308,14 @@ void scatter_frame(const FrameStack& frames, std::int64_t n, const Target& targe
     const double* m = frames.image_to_voxel + 12 * n;
     const std::int64_t frame = frames.index[n], height = frames.height, width = frames.width;
     const auto* stride = frames.importance_stride;
-    // The corners bound the frame's z: most frames never come near most slabs.
-    double z_min = m[11], z_max = m[11];
-    const double sides[2] = {m[8] * static_cast<double>(width - 1), m[9] * static_cast<double>(height - 1)};
-    for (const double side : sides) (side < 0 ? z_min : z_max) += side;
-    if (z_max < target.low[2] - 1 || z_min > target.high[2] + 1) return;
+    // The corners bound the frame: most frames never come near most slabs.
+    for (int a = 0; a < 3; ++a) {
+        const double sides[2] = {m[4 * a] * static_cast<double>(width - 1),
+                                 m[4 * a + 1] * static_cast<double>(height - 1)};
+        double least = m[4 * a + 3], most = least;
+        for (const double side : sides) (side < 0 ? least : most) += side;
+        if (most < target.low[a] - 1 || least > target.high[a] + 1) return;
+    }
     for (std::int64_t v = 0; v < height; ++v) {
         Row<T> row{static_cast<const T*>(frames.pixels) + (frame * height + v) * width,
                    frames.mask ? frames.mask + v * width : nullptr,

@@ -6,11 +6,10 @@
 
 namespace usfast {
 
-// Voxels [z_begin, z_end) of the grid with `pad` more on every side, so that no kernel needs to test each voxel.
+// Voxels [begin, end) of the grid with `pad` more on every side, so that no kernel needs to test each voxel.
 // One voxel is (sum of weighted values, sum of weights), (value, weight), or `classes` sums of votes.
 struct Slab {
-    GridSize size;
-    std::int64_t z_begin, z_end;
+    std::int64_t begin[3], end[3];  // x, y, z
     std::int64_t pad;
     double* cells;
 };
