@@ -32,6 +32,15 @@ bool has_shape(const py::array_t<T, py::array::c_style>& array, std::initializer
            std::equal(shape.begin(), shape.end(), array.shape());
 }
 
+// Frames (N, H, W) and the indices (M) of those to use.
+template <typename T>
+void require_frames(const Array<T>& frames, const Array<std::int64_t>& index) {
+    require(frames.ndim() == 3, "frames must be (N, H, W)");
+    require(index.ndim() == 1, "index must be (M,)");
+    for (py::ssize_t i = 0; i < index.shape(0); ++i)
+        require(index.at(i) >= 0 && index.at(i) < frames.shape(0), "index must lie in the frames");
+}
+
 // Let Python see Ctrl-C and the progress callback, at most every 50 ms. Call with the GIL released.
 inline usfast::Progress progress_to_python(const Callback& callback) {
     using clock = std::chrono::steady_clock;

@@ -13,12 +13,9 @@ py::tuple compound(const Array<T>& frames, const Array<std::int64_t>& index, con
                    const std::array<std::int64_t, 3>& size, const std::string& method, const std::string& mode,
                    int radius, double sigma, int classes, const std::optional<Array<std::uint8_t>>& mask,
                    const std::optional<Array<float>>& importance, int threads, const Callback& callback) {
-    require(frames.ndim() == 3, "frames must be (N, H, W)");
+    require_frames(frames, index);
     const auto count = frames.shape(0), height = frames.shape(1), width = frames.shape(2);
-    require(index.ndim() == 1, "index must be (M,)");
     require(has_shape(image_to_voxel, {index.shape(0), 3, 4}), "image_to_voxel must be (M, 3, 4)");
-    for (py::ssize_t i = 0; i < index.shape(0); ++i)
-        require(index.at(i) >= 0 && index.at(i) < count, "index must lie in the frames");
     require(!mask || has_shape(*mask, {height, width}), "mask must be (H, W)");
     for (const auto n : size) require(n > 0 && n < 1000000000, "size must be positive and below 1e9");
     require(threads >= 1 && radius >= 0 && radius <= 16 && sigma > 0, "threads, radius or sigma out of range");

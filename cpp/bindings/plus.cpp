@@ -19,11 +19,9 @@ py::tuple paste(const Array<T>& frames, const Array<std::int64_t>& index, const 
                 const std::array<double, 2>& fan_origin, const std::array<double, 2>& fan_radius,
                 const std::optional<double>& reject_below, const std::optional<Array<std::uint8_t>>& importance,
                 int threads, const Callback& callback) {
-    require(frames.ndim() == 3, "frames must be (N, H, W)");
-    const auto count = frames.shape(0), height = frames.shape(1), width = frames.shape(2);
-    require(index.ndim() == 1 && has_shape(image_to_voxel, {index.shape(0), 4, 4}), "image_to_voxel must be (M, 4, 4)");
-    for (py::ssize_t i = 0; i < index.shape(0); ++i)
-        require(index.at(i) >= 0 && index.at(i) < count, "index must lie in the frames");
+    require_frames(frames, index);
+    const auto height = frames.shape(1), width = frames.shape(2);
+    require(has_shape(image_to_voxel, {index.shape(0), 4, 4}), "image_to_voxel must be (M, 4, 4)");
     require(!fan_tangent || has_shape(*fan_tangent, {index.shape(0), 2}), "fan_tangent must be (M, 2)");
     require(!importance || has_shape(*importance, {height, width}), "importance must be (H, W)");
     require(clip[0] >= 0 && clip[1] >= 0 && clip[2] < width && clip[3] < height, "clip must lie in the image");

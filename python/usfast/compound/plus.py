@@ -25,7 +25,7 @@ from usfast.volume import Grid, Volume
 
 if TYPE_CHECKING:
     from usfast.compound.sweeps import CompoundResult
-    from usfast.io import Reconstruction
+    from usfast.io import HoleFillingElement, Reconstruction
 
 __all__ = ["compound_plus"]
 
@@ -49,6 +49,9 @@ def compound_plus(
         raise GeometryError(f"none of the {len(sweep)} frames has a valid pose")
     clip = _clip(sweep, settings)
     grid = _output_grid(sweep, settings, clip)
+    elements = [_element(e) for e in settings.hole_filling]
+    if max(grid.size) >= 1 << 17:
+        raise GeometryError(f"a grid of {grid.size} voxels is beyond IGSIO's fixed-point range of 131072 an axis")
     check_memory(grid, bytes_per_voxel=9 + 2 * sweep.frames.itemsize)
     inserted = np.zeros(len(sweep), bool)
     inserted[:: settings.skip_interval] = True
@@ -75,19 +78,20 @@ def compound_plus(
     )
     filled = None
     if settings.fill_holes:
-        elements = [
-            (
-                e.type,
-                e.size or 0,
-                e.stdev or 0.0,
-                e.minimum_known_voxels_ratio,
-                e.stick_length_limit or 0,
-                e.number_of_sticks_to_use or 0,
-            )
-            for e in settings.hole_filling
-        ]
         volume, filled = _core.plus_fill(volume, accumulation, elements, threads, progress)
     return CompoundResult(Volume.on(grid, volume), (accumulation / 256).astype(np.float32), filled)
+
+
+def _element(element: HoleFillingElement) -> tuple[str, int, float, float, int, int]:
+    """The element as the kernel takes it, within what IGSIO can do in reasonable time."""
+    size, limit, sticks = element.size or 0, element.stick_length_limit or 0, element.number_of_sticks_to_use or 0
+    if element.type == "STICK" and (limit < 2 or sticks < 1):
+        raise ValueError(
+            f"hole filling by sticks needs StickLengthLimit >= 2 and NumberOfSticksToUse >= 1, not {element}"
+        )
+    if element.type != "STICK" and not 1 <= size <= 255:
+        raise ValueError(f"hole filling needs a Size from 1 to 255, not {element}")
+    return element.type, size, element.stdev or 0.0, element.minimum_known_voxels_ratio, limit, sticks
 
 
 def _radii(settings: Reconstruction) -> tuple[float, float]:
@@ -134,6 +138,8 @@ def _image_to_voxel(poses: NDArray[np.float64], grid: Grid) -> NDArray[np.float6
     matrices = poses.copy()
     matrices[:, :3] *= scale[:, None]
     matrices[:, :3, 3] += shift
+    if (np.abs(matrices) > 1e9).any():
+        raise GeometryError("the poses lead more than 1e9 voxels away from the grid, beyond IGSIO's fixed-point range")
     return matrices
 
 
