@@ -1,11 +1,14 @@
 """compound(): from a Sweep to a CompoundResult."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from reference import compounding as reference
 
 from usfast import Grid, Sweep, Volume
 from usfast.compound import FILLS, compound, compound_arrays, fill_holes
+from usfast.io import PlusConfig, Reconstruction
 
 
 @pytest.fixture
@@ -84,3 +87,20 @@ def test_an_oblique_grid(sweep):
     used = sweep.valid
     volume, _ = reference.compound(sweep.frames[used], sweep.image_to_world[used], grid, mask=sweep.mask)
     np.testing.assert_allclose(result.volume.array, volume, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"fan_angles_deg": (30.0, -30.0)},  # PLUS sorts them, starts at (0, 0) and stops at 500 pixels
+        {"fan_angles_deg": (0.0, 0.0)},  # no fan
+        {"clip_origin": (0, 0), "clip_size": (0, 0)},  # no rectangle
+        {"clip_origin": (0, 0), "clip_size": (-1, 5)},
+    ],
+)
+def test_what_a_config_leaves_out_is_as_in_plus(settings):
+    sweep = Sweep(np.full((2, 12, 10), 7, np.uint8), np.tile(np.eye(4), (2, 1, 1)))
+    config = PlusConfig(Path("none.xml"), {}, Reconstruction(output_spacing=(1.0, 1.0, 1.0), **settings))
+    covered = compound(sweep, config=config, method="nearest").coverage
+    assert covered.all() == (settings.get("fan_angles_deg") != (30.0, -30.0))
+    assert covered.any()

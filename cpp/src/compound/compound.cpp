@@ -16,9 +16,11 @@ namespace {
 constexpr std::int64_t slab_bytes = std::int64_t{4} << 20;
 
 std::int64_t slab_thickness(std::int64_t plane_bytes, std::int64_t planes, int threads, std::int64_t pad) {
+    // Where a plane alone is huge (votes on many labels), memory counts more than what slabs share.
+    const std::int64_t thinnest = plane_bytes > 8 * slab_bytes ? 1 : 4 + 3 * pad;
     const std::int64_t fair = (planes + 4 * threads - 1) / (4 * threads);
     const std::int64_t fitting = slab_bytes / plane_bytes - 2 * pad;
-    return std::clamp(std::min(fair, fitting), std::min(4 + 3 * pad, planes), planes);
+    return std::clamp(std::min(fair, fitting), std::min(thinnest, planes), planes);
 }
 
 // Slabs are cut across y or z, whichever the rows of the frames run along less: long pieces of rows stay in one slab.

@@ -1,5 +1,6 @@
 #include "usfast/parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <system_error>
 #include <thread>

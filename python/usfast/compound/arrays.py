@@ -140,7 +140,7 @@ def compound_arrays(
     if not used.size:
         raise GeometryError(f"none of the {len(sweep)} frames has a valid pose")
     importance = None if weights is None else _importance(weights, sweep)
-    check_memory(grid, bytes_per_voxel=8)
+    check_memory(grid, bytes_per_voxel=8 if classes is None else 5 + classes.itemsize)
     volume, weight = _core.compound(
         sweep.frames,
         used,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from usfast import _core
 from usfast._threads import get_num_threads
 from usfast.compound.memory import check_memory
-from usfast.compound.plus_fan import fan_tangents
+from usfast.compound.plus_fan import fan_radii, fan_tangents
 from usfast.errors import FormatError, GeometryError
 from usfast.sweep import Sweep
 from usfast.volume import Grid, Volume
@@ -70,7 +70,7 @@ def compound_plus(
         clip,
         tangents,
         settings.fan_origin_px or (0.0, 0.0),
-        _radii(settings),
+        fan_radii(settings),
         settings.pixel_rejection_threshold,
         importance,
         threads,
@@ -92,11 +92,6 @@ def _element(element: HoleFillingElement) -> tuple[str, int, float, float, int, 
     if element.type != "STICK" and not 1 <= size <= 255:
         raise ValueError(f"hole filling needs a Size from 1 to 255, not {element}")
     return element.type, size, element.stdev or 0.0, element.minimum_known_voxels_ratio, limit, sticks
-
-
-def _radii(settings: Reconstruction) -> tuple[float, float]:
-    start, stop = settings.fan_radius_start_px, settings.fan_radius_stop_px
-    return (0.0 if start is None else start, 500.0 if stop is None else stop)
 
 
 def _clip(sweep: Sweep, settings: Reconstruction) -> tuple[int, int, int, int]:

@@ -13,11 +13,17 @@ from usfast.sweep import Sweep
 if TYPE_CHECKING:
     from usfast.io import Reconstruction
 
-__all__ = ["fan_tangents"]
+__all__ = ["fan_radii", "fan_tangents"]
 
 _RADIANS = 0.017453292519943295  # as IGSIO rounds it
 _DEPTHS_PERCENT = (15, 30, 50, 70)
 _MARGIN_DEG = 3.0
+
+
+def fan_radii(settings: Reconstruction) -> tuple[float, float]:
+    """Inner and outer radius of the fan, pixels; 0 and 500 where the configuration says nothing, as in PLUS."""
+    start, stop = settings.fan_radius_start_px, settings.fan_radius_stop_px
+    return (0.0 if start is None else start, 500.0 if stop is None else stop)
 
 
 def fan_tangents(
@@ -42,8 +48,7 @@ def fan_tangents(
 def _detect(frame: NDArray[Any], settings: Reconstruction, limits: tuple[float, float]) -> tuple[float, float] | None:
     """Widest bright interval of angles on four arcs, degrees, less a margin; None where the frame is empty."""
     ox, oy = (int(c) for c in settings.fan_origin_px or (0.0, 0.0))
-    start = settings.fan_radius_start_px or 0.0
-    stop = 500.0 if settings.fan_radius_stop_px is None else settings.fan_radius_stop_px
+    start, stop = fan_radii(settings)
     first, last = limits[0] * _RADIANS, limits[1] * _RADIANS
     best: tuple[float, float] | None = None
     for percent in _DEPTHS_PERCENT:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from usfast.compound.arrays import MODES, choice, compound_arrays
 from usfast.compound.holes import FILLS, fill_holes
 from usfast.compound.memory import check_memory
+from usfast.compound.plus_fan import fan_radii
 from usfast.sweep import Sweep
 from usfast.volume import Grid, Volume
 
@@ -179,11 +180,11 @@ def _masked(sweep: Sweep, settings: Reconstruction | None) -> NDArray[np.bool_] 
     from usfast.geometry import fan_mask, rectangle_mask
 
     mask = np.ones(sweep.image_size, bool) if sweep.mask is None else sweep.mask
-    if settings.clip_origin is not None and settings.clip_size is not None and all(settings.clip_size):
+    if settings.clip_origin is not None and settings.clip_size is not None and min(settings.clip_size) > 0:
         mask = mask & rectangle_mask(sweep.image_size, settings.clip_origin, settings.clip_size)
-    if settings.fan_angles_deg is not None and settings.fan_origin_px is not None:
-        radii = (settings.fan_radius_start_px or 0.0, settings.fan_radius_stop_px or np.inf)
-        mask = mask & fan_mask(sweep.image_size, settings.fan_origin_px, settings.fan_angles_deg, radii)
+    if settings.fan_angles_deg is not None and any(settings.fan_angles_deg):
+        origin = settings.fan_origin_px or (0.0, 0.0)
+        mask = mask & fan_mask(sweep.image_size, origin, sorted(settings.fan_angles_deg), fan_radii(settings))
     return mask
 
 
