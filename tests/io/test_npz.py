@@ -47,7 +47,7 @@ def test_fortran_order_and_other_dtypes(tmp_path: Path, make_sweep: MakeSweep) -
         ({"frames": np.zeros((2, 3, 4))}, "no array 'image_to_world'"),
         ({"image_to_world": np.zeros((2, 4, 4))}, "no array 'frames'"),
         ({"frames": np.zeros((2, 3)), "image_to_world": np.zeros((2, 4, 4))}, "frames has shape"),
-        ({"frames": np.zeros((2, 3, 4)), "image_to_world": np.zeros((3, 4, 4))}, "image_to_world is"),
+        ({"frames": np.zeros((2, 3, 4)), "image_to_world": np.zeros((3, 4, 4))}, "image_to_world has shape"),
         ({"frames": np.zeros((2, 3, 4), complex), "image_to_world": np.zeros((2, 4, 4))}, "frames has"),
         ({"frames": np.zeros((2, 3, 4), object), "image_to_world": np.zeros((2, 4, 4))}, "plain|[Oo]bject"),
         ({"frames": np.zeros((2, 3, 4)), "image_to_world": np.zeros((2, 4, 4)), "meta": "["}, "JSON"),
@@ -86,3 +86,14 @@ def test_meta_that_is_no_json(tmp_path: Path, make_sweep: MakeSweep) -> None:
     io.write_sweep(dataclasses.replace(make_sweep(), meta=numbers), tmp_path / "a.npz")
     read = io.read_sweep(tmp_path / "a.npz").meta
     assert (read["a"], read["b"], read["p"], read["t"]) == ([0, 1], 0.5, "x", [1, 2])
+
+
+def test_unmarked_nan_pose_is_refused(tmp_path):
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[1] = np.nan
+    path = tmp_path / "a.npz"
+    np.savez(path, frames=np.zeros((3, 4, 5), np.uint8), image_to_world=poses)
+    with pytest.raises(FormatError, match="frame 1 is not finite"):
+        io.read_sweep(path)
+    np.savez(path, frames=np.zeros((3, 4, 5), np.uint8), image_to_world=poses, valid=[True, False, True])
+    assert io.read_sweep(path).valid.tolist() == [True, False, True]

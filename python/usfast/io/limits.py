@@ -30,7 +30,7 @@ def parse_sizes(path: Path, key: str, text: str) -> tuple[int, ...]:
     """
     words = text.split()
     if not words or not all(word.isascii() and word.isdigit() and len(word) <= 12 for word in words):
-        raise FormatError(f"{path}: {key} must hold whole numbers from 0 up, not {text.strip()[:80]!r}")
+        raise FormatError(f"{path}: {key} must hold whole numbers below 10^12, not {text.strip()[:80]!r}")
     return tuple(int(word) for word in words)
 
 

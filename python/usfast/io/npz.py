@@ -75,6 +75,12 @@ def open_npz(path: Path) -> Recording:
     if labels is not None and (labels.shape != frames.shape or labels.dtype.kind not in "bui"):
         raise FormatError(f"{path}: labels are {labels.dtype} of {labels.shape}, frames of {frames.shape}")
     poses = arrays["image_to_world"]
+    valid = arrays.get("valid", np.ones(count, bool))
+    lost = np.flatnonzero(valid & ~np.isfinite(poses).all(axis=(1, 2)))
+    if lost.size:
+        raise FormatError(
+            f"{path}: image_to_world of frame {lost[0]} is not finite ({lost.size} such frames); say so in valid"
+        )
     return Recording(
         path=path,
         frames=count,
@@ -83,7 +89,7 @@ def open_npz(path: Path) -> Recording:
         blocks=lambda chunk: _blocks(path, frames, labels, chunk),
         image_to_world=poses,
         timestamps=arrays.get("timestamps"),
-        valid=arrays.get("valid", np.ones(count, bool)) & np.isfinite(poses).all(axis=(1, 2)),
+        valid=valid,
         mask=arrays.get("mask"),
         meta={**meta, "format": "npz", "source": str(path)},
     )
@@ -131,7 +137,10 @@ def _read(path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype
 
 def _array(path: Path, archive: zipfile.ZipFile, member: _Member, shape: tuple[int, ...]) -> NDArray[Any]:
     if member.shape != shape or member.dtype.kind not in "buif":
-        raise FormatError(f"{path}: {member.name} is {member.dtype} of {member.shape}, not numbers of {shape}")
+        raise FormatError(
+            f"{path}: {member.name} has shape {member.shape} of {member.dtype}, not "
+            f"numbers of shape {shape}, as the frames need"
+        )
     with archive.open(f"{member.name}.npy") as stream:
         _start(path, stream, member.name)
         if member.fortran:
