@@ -58,3 +58,9 @@ inline usfast::Progress progress_to_python(const Callback& callback) {
 void bind_compound(py::module_& module);
 void bind_fill(py::module_& module);
 void bind_plus(py::module_& module);
+void bind_resample(py::module_& module);
+void bind_surface(py::module_& module);
+void bind_simulate(py::module_& module);
+void bind_beamform(py::module_& module);
+void bind_speckle(py::module_& module);
+void bind_tracking(py::module_& module);

@@ -22,4 +22,10 @@ PYBIND11_MODULE(_core, module) {
     bind_compound(module);
     bind_fill(module);
     bind_plus(module);
+    bind_resample(module);
+    bind_surface(module);
+    bind_simulate(module);
+    bind_beamform(module);
+    bind_speckle(module);
+    bind_tracking(module);
 }

@@ -20,7 +20,20 @@ __all__ = [
     "show_config",
 ]
 
-_STAGES = ("cli", "compound", "geometry", "io", "phantom", "report")
+_STAGES = (
+    "beamform",
+    "borders",
+    "cli",
+    "compound",
+    "geometry",
+    "io",
+    "metrics",
+    "phantom",
+    "report",
+    "simulate",
+    "speckle",
+    "tracking",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -55,3 +55,121 @@ def plus_fill(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]: ...
+
+# resample
+def resample(
+    volume: NDArray[Any],
+    image_to_voxel: NDArray[np.float64],
+    height: int,
+    width: int,
+    order: str,
+    fill: float,
+    threads: int,
+    progress: _Progress,
+) -> NDArray[np.float32]: ...
+
+# tracking
+def displacement_sums(
+    matrices: NDArray[np.float64], height: int, width: int, threads: int, progress: _Progress
+) -> NDArray[np.float64]: ...
+
+# beamform
+def delay_and_sum(
+    data: NDArray[Any],
+    positions: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    transmits: list[tuple[str, list[float], list[float], float, NDArray[np.float64] | None]],
+    points: NDArray[np.float64],
+    weights: NDArray[np.float32] | None,
+    interpolation: str,
+    window: str,
+    taper: float,
+    f_number: float,
+    speed: float,
+    sampling: float,
+    demodulation: float,
+    compound: bool,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[Any], int]: ...
+
+# speckle
+def correlate_pairs(
+    frames: NDArray[Any],
+    corners: NDArray[np.int64],
+    rows: int,
+    columns: int,
+    window: int,
+    threads: int,
+    progress: _Progress,
+) -> NDArray[np.float32]: ...
+def track_patches(
+    frames: NDArray[np.uint8],
+    corners: NDArray[np.int64],
+    rows: int,
+    columns: int,
+    pairs: NDArray[np.int64],
+    search: int,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]: ...
+
+# surface
+_Table = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+def surface_distances(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    only: NDArray[np.uint8] | None,
+    label: int,
+    spacing: tuple[float, float, float],
+    planar: bool,
+    surfels: bool,
+    area: list[float],
+    connectivity: int,
+    edge_is_surface: bool,
+    threads: int,
+    progress: _Progress,
+) -> tuple[_Table, _Table, int, int, int]: ...
+def confusion(
+    a: NDArray[Any], b: NDArray[Any], threads: int, progress: _Progress
+) -> list[tuple[int, int, int, list[int], list[int]]]: ...
+def distance_transform(
+    mask: NDArray[np.uint8],
+    spacing: tuple[float, float, float],
+    to_structure: bool,
+    sites: bool,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
+
+# simulate
+def find_scatterers(
+    radius: float,
+    first_depth: float,
+    step: float,
+    lateral_limit: NDArray[np.float32],
+    elevation_limit: NDArray[np.float32],
+    probe_to_world: NDArray[np.float64],
+    pitch: float,
+    seed: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+def sum_echoes(
+    lines: int,
+    first_line: float,
+    line_step: float,
+    sample_step: float,
+    pulse_sigma: float,
+    cycles_per_mm: float,
+    cutoff: float,
+    lateral_sigma: NDArray[np.float32],
+    elevational_sigma: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    lateral: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    elevation: NDArray[np.float32],
+    amplitude: NDArray[np.float32],
+) -> NDArray[np.complex64]: ...
+def scan_convert(
+    speckle: NDArray[np.complex64], interfaces: NDArray[np.complex64] | None, place: NDArray[np.float32]
+) -> NDArray[np.float32]: ...

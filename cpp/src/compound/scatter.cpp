@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "../dispatch/level.hpp"
+
 namespace usfast {
 namespace {
 
@@ -361,11 +363,9 @@ void scatter(const FrameStack& frames, const CompoundOptions& o, const Slab& sla
 
 }  // namespace
 
-#define USFAST_JOIN(a, b) a##b
-#define USFAST_NAMESPACE(level) USFAST_JOIN(isa_, level)
-namespace USFAST_NAMESPACE(USFAST_ISA) {
-extern const ScatterTable table;
-const ScatterTable table{scatter};
-}  // namespace USFAST_NAMESPACE(USFAST_ISA)
+namespace USFAST_LEVEL {
+extern const ScatterTable scatter_kernels;
+const ScatterTable scatter_kernels{scatter};
+}  // namespace USFAST_LEVEL
 
 }  // namespace usfast
