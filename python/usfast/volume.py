@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from usfast.sweep import Sweep
 
-__all__ = ["Grid", "Volume"]
+__all__ = ["Grid", "Volume", "as_spacing", "check_one_grid"]
 
 _IDENTITY = np.eye(3)
 
@@ -231,3 +231,35 @@ class Volume:
             image.GetOrigin(),
             np.reshape(image.GetDirection(), (3, 3)),
         )
+
+
+def as_spacing(spacing: ArrayLike | None, ndim: int) -> tuple[float, ...]:
+    """Return the spacing (mm) of each axis of a bare array; one number counts for all, None is 1.
+
+    Raises
+    ------
+    ValueError
+        If it is not positive or does not fit the number of axes.
+    """
+    values = np.asarray(1.0 if spacing is None else spacing, np.float64)
+    if values.ndim == 0:
+        values = np.repeat(values, ndim)
+    if values.shape != (ndim,):
+        axes = "(z, y, x)" if ndim == 3 else "(y, x)"
+        raise ValueError(f"spacing must be one number or {axes}, not {values.tolist()}")
+    if not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(f"spacing must be positive, not {values.tolist()}")
+    return tuple(float(value) for value in values)
+
+
+def check_one_grid(one: Volume, other: Volume, names: tuple[str, str]) -> None:
+    """Raise GeometryError, with both values in it, where two volumes called `names` do not lie on one grid."""
+    if one.array.shape != other.array.shape:
+        raise GeometryError(f"{names[0]} has {one.grid.size} voxels (x, y, z), but {names[1]} {other.grid.size}")
+    for name in ("spacing", "origin", "direction"):
+        here, there = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
+        slack = 1e-3 if name == "direction" else 1e-3 * float(min(other.spacing))
+        if not np.allclose(here, there, rtol=0, atol=slack):
+            raise GeometryError(
+                f"{names[0]} and {names[1]} do not lie on one grid: {name} {here.tolist()} against {there.tolist()}"
+            )

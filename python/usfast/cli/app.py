@@ -14,6 +14,7 @@ from usfast.cli.compound import compound
 from usfast.cli.console import error_line
 from usfast.cli.convert import convert
 from usfast.cli.demo import demo
+from usfast.cli.evaluate import evaluate
 from usfast.cli.info import info
 from usfast.cli.show import show
 from usfast.cli.wording import in_words
@@ -72,7 +73,7 @@ def _options(
     pass
 
 
-for _command in (info, compound, show, convert, demo):
+for _command in (info, compound, show, convert, evaluate, demo):
     app.command()(_command)
 
 

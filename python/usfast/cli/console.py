@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["error_line", "print_lines", "print_table", "progress_bar"]
+__all__ = ["error_line", "print_columns", "print_lines", "print_table", "progress_bar"]
 
 Callback = Callable[[int, int], None]
 
@@ -55,6 +55,21 @@ def print_table(title: str, rows: Iterable[tuple[str, str]], warnings: Iterable[
     for warning in warnings:
         console.print("warning:", style="yellow", end=" ")
         console.print(warning, soft_wrap=True)
+
+
+def print_columns(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print rows of texts below the names that they share; numbers stand on the right."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [columns, *([row.get(name, "") for name in columns] for row in rows)]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(columns))]
+    left = [all(not line[k][:1].isdigit() for line in cells[1:]) and k < 2 for k in range(len(columns))]
+    console = _console()
+    for number, line in enumerate(cells):
+        texts = [
+            text.ljust(width) if flush else text.rjust(width)
+            for text, width, flush in zip(line, widths, left, strict=True)
+        ]
+        console.print("  ".join(texts).rstrip(), style="bold" if number == 0 else None, soft_wrap=True)
 
 
 @contextmanager
