@@ -17,6 +17,7 @@ from usfast.cli.demo import demo
 from usfast.cli.evaluate import evaluate
 from usfast.cli.info import info
 from usfast.cli.show import show
+from usfast.cli.simulate import simulate
 from usfast.cli.wording import in_words
 from usfast.errors import UsfastError
 
@@ -73,7 +74,7 @@ def _options(
     pass
 
 
-for _command in (info, compound, show, convert, evaluate, demo):
+for _command in (info, compound, show, convert, evaluate, simulate, demo):
     app.command()(_command)
 
 

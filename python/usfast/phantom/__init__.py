@@ -1,17 +1,25 @@
-"""Synthetic sweeps with known truth."""
+"""Procedural bodies whose labels, volumes, surfaces and distances are known exactly, and sweeps over them."""
 
-from usfast.phantom.anatomy import MUSCLES, Muscle, limb_labels
-from usfast.phantom.limb import LimbMeta, simulate_limb_sweep
-from usfast.phantom.scan import LinearProbe
-from usfast.phantom.score import MuscleScore, score_labels
+from usfast.phantom.calf import CalfPhantom, CalfShape
+from usfast.phantom.homogeneous import HomogeneousPhantom
+from usfast.phantom.prostate import ProstatePhantom
+from usfast.phantom.structure import Part, Structure
+from usfast.phantom.thyroid import ThyroidPhantom
+from usfast.phantom.tissue import TISSUE, Phantom, Tissue
+from usfast.phantom.volumes import label_volume, surface, tissue_volume
 
 __all__ = [
-    "MUSCLES",
-    "LimbMeta",
-    "LinearProbe",
-    "Muscle",
-    "MuscleScore",
-    "limb_labels",
-    "score_labels",
-    "simulate_limb_sweep",
+    "TISSUE",
+    "CalfPhantom",
+    "CalfShape",
+    "HomogeneousPhantom",
+    "Part",
+    "Phantom",
+    "ProstatePhantom",
+    "Structure",
+    "ThyroidPhantom",
+    "Tissue",
+    "label_volume",
+    "surface",
+    "tissue_volume",
 ]
