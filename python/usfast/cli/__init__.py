@@ -1,4 +1,4 @@
-"""The command line: `usfast info | compound | show | convert | demo`."""
+"""The command line: `usfast info | compound | show | convert | simulate | demo`."""
 
 __all__ = ["main"]
 

@@ -18,6 +18,7 @@ from usfast.cli.evaluate import evaluate
 from usfast.cli.info import info
 from usfast.cli.show import show
 from usfast.cli.simulate import simulate
+from usfast.cli.speckle import speckle
 from usfast.cli.wording import in_words
 from usfast.errors import UsfastError
 
@@ -76,6 +77,7 @@ def _options(
 
 for _command in (info, compound, show, convert, evaluate, simulate, demo):
     app.command()(_command)
+app.add_typer(speckle, name="speckle")
 
 
 def run() -> None:
