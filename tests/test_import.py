@@ -14,7 +14,22 @@ HEAVY = ("torch", "monai", "SimpleITK", "matplotlib", "scipy", "h5py", "pydicom"
 
 
 @pytest.mark.parametrize(
-    "module", ["usfast", "usfast.io", "usfast.geometry", "usfast.compound", "usfast.phantom", "usfast.report"]
+    "module",
+    [
+        "usfast",
+        "usfast.beamform",
+        "usfast.borders",
+        "usfast.compound",
+        "usfast.geometry",
+        "usfast.io",
+        "usfast.metrics",
+        "usfast.phantom",
+        "usfast.phantom.trajectories",
+        "usfast.report",
+        "usfast.simulate",
+        "usfast.speckle",
+        "usfast.tracking",
+    ],
 )
 def test_imports_stay_light(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
