@@ -402,3 +402,18 @@ def test_wrong_types() -> None:
         metrics.surface(MASK.astype(float), MASK)
     with pytest.raises(TypeError, match="no option 'tolerance'"):
         metrics.surface(MASK, MASK, tolerance=1.0)
+
+
+def test_a_batch_is_its_pairs() -> None:
+    random = np.random.default_rng(2)
+    pred, ref = (random.integers(0, 3, (4, 9, 10, 11)).astype(np.uint8) for _ in range(2))
+    for labels in ([1, 2], "all"):
+        together = metrics.surface_batch(pred, ref, (1.0, 2.0, 0.5), labels=labels, num_threads=2)
+        for found, p, r in zip(together, pred, ref, strict=True):
+            alone = metrics.surface(p, r, (1.0, 2.0, 0.5), labels=labels)
+            assert {k: s.assd for k, s in found.items()} == {k: s.assd for k, s in alone.items()}  # type: ignore[union-attr]
+    assert [s.hd for s in metrics.surface_batch(pred[:, 0] > 0, ref[:, 0] > 0)] == [
+        metrics.surface(p[0] > 0, r[0] > 0).hd for p, r in zip(pred, ref, strict=True)
+    ]
+    with pytest.raises(ValueError, match="must be batches"):
+        metrics.surface_batch(pred, ref[:3])

@@ -1,6 +1,7 @@
 """How good a segmentation is: surface distances, overlap, distance transforms, statistics over cases."""
 
 from usfast.metrics import statistics, training
+from usfast.metrics.batch import surface_batch
 from usfast.metrics.by_kind import BorderShares, border_shares, surface_by_kind
 from usfast.metrics.definitions import PRESETS, Definition
 from usfast.metrics.distance import distance_transform
@@ -20,6 +21,7 @@ __all__ = [
     "overlap",
     "statistics",
     "surface",
+    "surface_batch",
     "surface_by_kind",
     "training",
 ]
