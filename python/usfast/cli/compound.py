@@ -69,17 +69,17 @@ def compound(
     out: Annotated[Path, typer.Option("--out", "-o", help="Volume to write (.nrrd, .mha, .nii.gz).")],
     config: Annotated[Path | None, typer.Option("--config", "-c", help="PLUS config or calibration file.")] = None,
     spacing_mm: Annotated[str | None, typer.Option("--spacing", help="Voxel spacing, mm: one number or x,y,z.")] = None,
-    method: Annotated[Method | None, typer.Option(help="How a pixel reaches voxels. [default: linear]")] = None,
+    method: Annotated[Method | None, typer.Option(help="How a pixel reaches voxels. (default: linear)")] = None,
     mode: Annotated[
-        Mode | None, typer.Option(help="What becomes of several pixels in a voxel. [default: mean]")
+        Mode | None, typer.Option(help="What becomes of several pixels in a voxel. (default: mean)")
     ] = None,
-    fill: Annotated[Fill | None, typer.Option(help="How to fill holes. [default: not at all]")] = None,
-    fill_size: Annotated[int | None, typer.Option(help="Window of the hole filling, voxels. [default: 5]")] = None,
+    fill: Annotated[Fill | None, typer.Option(help="How to fill holes. (default: not at all)")] = None,
+    fill_size: Annotated[int | None, typer.Option(help="Window of the hole filling, voxels. (default: 5)")] = None,
     kernel_size: Annotated[
-        int | None, typer.Option(help="Width of --method gaussian, voxels, odd. [default: 5]")
+        int | None, typer.Option(help="Width of --method gaussian, voxels, odd. (default: 5)")
     ] = None,
     sigma: Annotated[
-        float | None, typer.Option(help="Standard deviation of --method gaussian, voxels. [default: 1]")
+        float | None, typer.Option(help="Standard deviation of --method gaussian, voxels. (default: 1)")
     ] = None,
     clip: Annotated[
         str | None, typer.Option(help="Use this rectangle of the frames only: x,y,width,height (pixels).")
@@ -97,7 +97,7 @@ def compound(
     threads: Annotated[int | None, typer.Option(help="Threads; never changes the result.")] = None,
     compat: Annotated[Compat | None, typer.Option(help="Reproduce PLUS/IGSIO bit for bit, as the config says.")] = None,
     dtype: Annotated[
-        DType | None, typer.Option(help="Type of the voxels. uint8 rounds and clips. [default: float32]")
+        DType | None, typer.Option(help="Type of the voxels. uint8 rounds and clips. (default: float32)")
     ] = None,
     weight_out: Annotated[Path | None, typer.Option(help="Also write the weight of each voxel (0: no pixel).")] = None,
     figure: Annotated[Path | None, typer.Option(help="Also draw three slices (.png, .pdf, .svg).")] = None,

@@ -60,7 +60,7 @@ def simulate(
     rate: Annotated[float, typer.Option(help="Frames per second.")] = 20.0,
     probe: Annotated[Transducer, typer.Option(help="Kind of probe.")] = Transducer.linear,
     size: Annotated[str, typer.Option(help="Rows and columns of an image.", metavar="H,W")] = "480,640",
-    depth: Annotated[float | None, typer.Option(help="Depth of an image, mm.  [default: the probe's]")] = None,
+    depth: Annotated[float | None, typer.Option(help="Depth of an image, mm. (default: the probe's)")] = None,
     speckle_filter: Annotated[Filter, typer.Option("--filter", help="Speckle reduction of the images.")] = Filter.none,
     jitter: Annotated[float, typer.Option(help="Unrest of the hand: 0 a robot, 1 usual.")] = 1.0,
     tracker_noise: Annotated[str, typer.Option(help="Noise of the tracker.", metavar="MM,DEG")] = "0.1,0.05",
@@ -72,7 +72,7 @@ def simulate(
     spacing: Annotated[float, typer.Option(help="Voxels of the label volumes, mm.")] = 0.5,
     formats: Annotated[Keep, typer.Option(help="TUS-REC HDF5, PLUS .igs.mha or both.")] = Keep.both,
     workers: Annotated[int, typer.Option(help="Subjects made at once, each in its own process.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Frames at once over all workers.  [default: all CPUs]")] = None,
+    threads: Annotated[int | None, typer.Option(help="Frames at once over all workers. (default: all CPUs)")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a data set of other options.")] = False,
 ) -> None:
     """Simulate scans of subjects with known anatomy: sweeps, annotations, label volumes, true poses, a split.

@@ -32,7 +32,7 @@ _Patch = Annotated[str, typer.Option(help="Rows and columns of a patch: one numb
 _Grid = Annotated[str, typer.Option(help="Rows and columns of patches: rows,columns.")]
 _Window = Annotated[int, typer.Option(min=1, help="Largest distance between two frames of a pair, frames.")]
 _Model = Annotated[
-    str | None, typer.Option(help="What pixels show: log (B-mode), amplitude or intensity. [default: log]")
+    str | None, typer.Option(help="What pixels show: log (B-mode), amplitude or intensity. (default: log)")
 ]
 _Auto = Annotated[
     bool, typer.Option("--mask-auto", help="Use only patches that lie inside the sector seen in the frames.")
