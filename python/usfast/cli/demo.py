@@ -30,7 +30,7 @@ _FILES = ("demo.png", "volume.nrrd", "labels.nrrd", "sweep.igs.mha")
 # A probe for speed: at 5 MHz a resolution cell is large, and four scatterers in each still look like speckle.
 _PROBE = {"width": 50.0, "depth": 60.0, "shape": (320, 256), "frequency": 5.0, "lines": 128}
 _SCATTERERS = 4.0
-_PASSES, _FRAMES, _SCANNED_MM = 5, 60, (70.0, 170.0)
+_PASSES, _FRAMES, _SCANNED_MM = 5, 40, (80.0, 150.0)
 _MUSCLES = (1, 2, 3)
 
 
