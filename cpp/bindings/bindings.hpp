@@ -64,3 +64,4 @@ void bind_simulate(py::module_& module);
 void bind_beamform(py::module_& module);
 void bind_speckle(py::module_& module);
 void bind_tracking(py::module_& module);
+void bind_confidence(py::module_& module);

@@ -28,4 +28,5 @@ PYBIND11_MODULE(_core, module) {
     bind_beamform(module);
     bind_speckle(module);
     bind_tracking(module);
+    bind_confidence(module);
 }

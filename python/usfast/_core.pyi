@@ -173,3 +173,18 @@ def sum_echoes(
 def scan_convert(
     speckle: NDArray[np.complex64], interfaces: NDArray[np.complex64] | None, place: NDArray[np.float32]
 ) -> NDArray[np.float32]: ...
+
+# confidence
+def confidence_maps(
+    images: NDArray[Any],
+    state: NDArray[np.uint8],
+    factor: NDArray[np.float64],
+    beta: float,
+    gamma: float,
+    normalise: bool,
+    single: bool,
+    threads: int,
+    progress: _Progress,
+) -> NDArray[Any]: ...
+def confidence_bytes(height: int, width: int, single: bool) -> float: ...
+def confidence_forget() -> None: ...
