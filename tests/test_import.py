@@ -20,6 +20,7 @@ HEAVY = ("torch", "monai", "SimpleITK", "matplotlib", "scipy", "h5py", "pydicom"
         "usfast.beamform",
         "usfast.borders",
         "usfast.compound",
+        "usfast.confidence",
         "usfast.geometry",
         "usfast.io",
         "usfast.metrics",
@@ -29,6 +30,7 @@ HEAVY = ("torch", "monai", "SimpleITK", "matplotlib", "scipy", "h5py", "pydicom"
         "usfast.simulate",
         "usfast.speckle",
         "usfast.tracking",
+        "usfast.transforms",
     ],
 )
 def test_imports_stay_light(module: str) -> None:

@@ -25,6 +25,7 @@ _STAGES = (
     "borders",
     "cli",
     "compound",
+    "confidence",
     "geometry",
     "io",
     "metrics",
@@ -33,6 +34,7 @@ _STAGES = (
     "simulate",
     "speckle",
     "tracking",
+    "transforms",
 )
 
 

@@ -1,4 +1,4 @@
-"""The command line: `usfast info | compound | show | convert | evaluate | simulate | speckle | demo`."""
+"""The command line: `usfast info | compound | confidence | show | convert | evaluate | simulate | speckle | demo`."""
 
 __all__ = ["main"]
 

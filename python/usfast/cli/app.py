@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from usfast import __version__
 from usfast.cli.compound import compound
+from usfast.cli.confidence import confidence
 from usfast.cli.console import error_line
 from usfast.cli.convert import convert
 from usfast.cli.demo import demo
@@ -75,7 +76,7 @@ def _options(
     pass
 
 
-for _command in (info, compound, show, convert, evaluate, simulate, demo):
+for _command in (info, compound, confidence, show, convert, evaluate, simulate, demo):
     app.command()(_command)
 app.add_typer(speckle, name="speckle")
 

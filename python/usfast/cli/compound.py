@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from usfast.cli.console import print_table, progress_bar
-from usfast.cli.options import Compat, DType, Fill, Method, Mode, numbers, spacing
+from usfast.cli.options import Compat, DType, Fill, Method, Mode, Weight, numbers, spacing
 from usfast.cli.outputs import check_volume_name, outputs
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class _Request:
     clip: tuple[float, ...] | None
     fan: tuple[float, ...] | None
     mask: str | None
+    weight: Weight | None
     weights: Path | None
     image_frame: str | None
     reference_frame: str | None
@@ -51,14 +52,17 @@ class _Request:
     def check(self) -> None:
         """Refuse what contradicts itself, before anything is read."""
         if self.compat is None:
-            if self.weights is not None and self.mode not in (None, Mode.weighted):
-                raise ValueError(f"--weights goes with --mode weighted, not {self.mode}")
+            if self.weight is not None and self.weights is not None:
+                raise ValueError("give either --weight or --weights, not both")
+            for name in ("weight", "weights"):
+                if getattr(self, name) is not None and self.mode not in (None, Mode.weighted):
+                    raise ValueError(f"--{name} goes with --mode weighted, not {self.mode}")
             if self.spacing is None and self.config is None:
                 raise ValueError("give --spacing (mm), or -c with a config that has OutputSpacing")
             return
         if self.config is None:
             raise ValueError("--compat plus does what the config says: give it with -c")
-        for name in (*_SETTINGS, "clip", "fan", "mask", "weights", "dtype"):
+        for name in (*_SETTINGS, "clip", "fan", "mask", "weight", "weights", "dtype"):
             if getattr(self, name) is not None:
                 option = "--" + name.replace("_", "-")
                 raise ValueError(f"--compat plus takes everything from the config: leave out {option}")
@@ -89,6 +93,9 @@ def compound(
         typer.Option(help="Use this fan only: angle0,angle1 (degrees),origin x,y,radius0,radius1 (pixels)."),
     ] = None,
     mask: Annotated[str | None, typer.Option(help="Use these pixels only: a picture (> 0 counts), or auto.")] = None,
+    weight: Annotated[
+        Weight | None, typer.Option(help="Weigh each pixel by its confidence: how far sound reached it.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Picture of pixel weights, for --mode weighted.")] = None,
     image_frame: Annotated[str | None, typer.Option(help="Name of the image frame, e.g. Image.")] = None,
     reference_frame: Annotated[
@@ -119,6 +126,7 @@ def compound(
         None if clip is None else numbers(clip, "--clip", "x,y,width,height"),
         None if fan is None else numbers(fan, "--fan", "angle0,angle1,origin x,origin y,radius0,radius1"),
         mask,
+        weight,
         weights,
         image_frame,
         reference_frame,
@@ -196,10 +204,22 @@ def _compounded(request: _Request, sweep: Sweep) -> tuple[CompoundResult, float]
     asked = {name: value for name in (*_SETTINGS, "config", "compat") if (value := getattr(request, name)) is not None}
     if request.weights is not None:
         asked |= {"mode": "weighted", "weights": read_weights(request.weights, sweep.image_size)}
+    elif request.weight is not None:
+        asked |= {"mode": "weighted", "weights": _confidence(request, sweep)}
     start = perf_counter()
     with progress_bar("compounding") as progress:
         result = compounding.compound(sweep, num_threads=request.threads, progress=progress, **asked)
     return result, perf_counter() - start
+
+
+def _confidence(request: _Request, sweep: Sweep) -> NDArray[Any]:
+    from usfast.cli.config_mask import masked_by_config
+    from usfast.confidence.frames import sweep_weights
+
+    # Sound enters at the upper edge of what compounding will use.
+    region = masked_by_config(sweep, request.config)
+    with progress_bar("computing confidence") as progress:
+        return sweep_weights(region, num_threads=request.threads, progress=progress)
 
 
 def _typed(volume: Volume, dtype: DType | None) -> Volume:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from math import isfinite
 
-__all__ = ["Compat", "DType", "Fill", "Method", "Mode", "numbers", "spacing"]
+__all__ = ["Compat", "DType", "Fill", "Method", "Mode", "Weight", "numbers", "spacing"]
 
 
 class Method(StrEnum):
@@ -24,6 +24,12 @@ class Mode(StrEnum):
     latest = "latest"
     weighted = "weighted"
     vote = "vote"
+
+
+class Weight(StrEnum):
+    """What tells how much a pixel counts."""
+
+    confidence = "confidence"
 
 
 class Fill(StrEnum):

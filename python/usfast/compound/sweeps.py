@@ -117,7 +117,7 @@ def compound(
         raise TypeError(f"grid must be a Grid, not {type(grid).__name__}")
     if compat not in (None, "plus"):
         raise ValueError(f"compat must be None or 'plus', not {compat!r}")
-    settings = _reconstruction(config)
+    settings = reconstruction(config)
     if compat == "plus":
         from usfast.compound.plus import compound_plus
 
@@ -131,7 +131,7 @@ def compound(
     choice("mode", mode, MODES)
     if fill is not None:
         choice("fill", fill, FILLS)
-    mask = _masked(sweep, settings)
+    mask = masked(sweep, settings)
     if grid is None:
         grid = _enclosing(sweep, mask, spacing, settings)
     elif spacing is not None:
@@ -165,7 +165,7 @@ def _share(progress: Callable[[int, int], Any] | None, begin: int, end: int) -> 
     return lambda done, total: progress(begin + (end - begin) * done // total, 1000)
 
 
-def _reconstruction(config: PlusConfig | str | Path | None) -> Reconstruction | None:
+def reconstruction(config: PlusConfig | str | Path | None) -> Reconstruction | None:
     if config is None:
         return None
     from usfast.io import PlusConfig, read_config
@@ -173,7 +173,7 @@ def _reconstruction(config: PlusConfig | str | Path | None) -> Reconstruction | 
     return (config if isinstance(config, PlusConfig) else read_config(config)).reconstruction
 
 
-def _masked(sweep: Sweep, settings: Reconstruction | None) -> NDArray[np.bool_] | None:
+def masked(sweep: Sweep, settings: Reconstruction | None) -> NDArray[np.bool_] | None:
     """The sweep's mask, narrowed by the config's clip rectangle and fan."""
     if settings is None:
         return sweep.mask
