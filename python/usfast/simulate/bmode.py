@@ -163,7 +163,12 @@ def simulate_bmode(
 
     Examples
     --------
-    See `simulate_frame`.
+    >>> from usfast.phantom import HomogeneousPhantom
+    >>> from usfast.simulate import LinearProbe
+    >>> probe = LinearProbe(width=10, depth=12, shape=(60, 50), lines=64)
+    >>> frames = simulate_bmode(HomogeneousPhantom(), np.tile(np.eye(4), (2, 1, 1)), probe)
+    >>> frames.image.shape, bool((frames.image[0] == frames.image[1]).all())  # one pose, the same bits
+    ((2, 60, 50), True)
     """
     poses = as_poses(probe_to_world)
     if progress is not None and not callable(progress):
@@ -208,7 +213,12 @@ def iter_bmode(
 
     Examples
     --------
-    See `simulate_frame`.
+    >>> from usfast.phantom import HomogeneousPhantom
+    >>> from usfast.simulate import LinearProbe
+    >>> probe = LinearProbe(width=10, depth=12, shape=(60, 50), lines=64)
+    >>> poses = np.tile(np.eye(4), (3, 1, 1))
+    >>> sum(frame.image.size for frame in iter_bmode(HomogeneousPhantom(), poses, probe))
+    9000
     """
     scene, poses, checked = as_scene(phantom), as_poses(probe_to_world), as_probe(probe)
     options, number, threads = as_settings(settings), as_seed(seed), get_num_threads(num_threads)
@@ -266,7 +276,12 @@ def simulate_iq(
 
     Examples
     --------
-    See `simulate_frame`.
+    >>> from usfast.phantom import HomogeneousPhantom
+    >>> from usfast.simulate import LinearProbe
+    >>> probe = LinearProbe(width=10, depth=12, shape=(60, 50), lines=64)
+    >>> echoes = simulate_iq(HomogeneousPhantom(), np.eye(4), probe)
+    >>> echoes.dtype.name, echoes.shape == (probe.lines, probe.samples)
+    ('complex64', True)
     """
     echoes = receive(as_scene(phantom), as_pose(probe_to_world), as_probe(probe), as_settings(settings), as_seed(seed))
     return echoes.speckle if echoes.interfaces is None else echoes.speckle + echoes.interfaces
@@ -299,7 +314,12 @@ def simulate_envelope(
 
     Examples
     --------
-    See `simulate_frame`.
+    >>> from usfast.phantom import HomogeneousPhantom
+    >>> from usfast.simulate import LinearProbe
+    >>> probe = LinearProbe(width=10, depth=12, shape=(60, 50), lines=64)
+    >>> envelope = simulate_envelope(HomogeneousPhantom(), np.eye(4), probe)
+    >>> envelope.shape, bool((envelope >= 0).all())
+    ((60, 50), True)
     """
     checked = as_probe(probe)
     echoes = receive(as_scene(phantom), as_pose(probe_to_world), checked, as_settings(settings), as_seed(seed))
