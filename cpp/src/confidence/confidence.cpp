@@ -218,7 +218,7 @@ void drop_lost(const Job& job, Scratch& s) {
 void read_state(const Job& job, std::int64_t n, Scratch& s) {
     const std::uint8_t* state = job.state_of(n);
     std::copy_n(state, job.pixels(), s.state.data());
-    s.any_outside = std::memchr(state, outside, static_cast<std::size_t>(job.pixels())) != nullptr;
+    s.any_outside = std::any_of(state, state + job.pixels(), [](std::uint8_t p) { return p == outside; });
     const bool seeded =
         std::any_of(state, state + job.pixels(), [](std::uint8_t p) { return p != unknown && p != outside; });
     if (s.any_outside || !seeded) drop_lost(job, s);
