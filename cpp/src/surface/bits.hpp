@@ -17,7 +17,11 @@ struct BitVolume {
 
     BitVolume() = default;
     BitVolume(std::int64_t nz_, std::int64_t ny_, std::int64_t nx_)
-        : nz(nz_), ny(ny_), nx(nx_), pitch((nx_ + 63) / 64 + 1), words(static_cast<std::size_t>(nz_ * ny_ * pitch + 1)) {}
+        : nz(nz_),
+          ny(ny_),
+          nx(nx_),
+          pitch((nx_ + 63) / 64 + 1),
+          words(static_cast<std::size_t>(nz_ * ny_ * pitch + 1)) {}
 
     // Points at the word of x = 0.
     std::uint64_t* row(std::int64_t z, std::int64_t y) { return words.data() + (z * ny + y) * pitch + 1; }
