@@ -73,9 +73,9 @@ def usfast(definition, threads):
     return run
 
 
-def contenders(threads, slow):
+def contenders(threads, slow, peers=None):
     """Name -> function of (pred, ref, spacing)."""
-    found = surface_peers.available(slow)
+    found = {name: peer for name, peer in surface_peers.available(slow).items() if peers is None or name in peers}
     for count in threads:
         found[f"usfast voxel {count}T"] = usfast("voxel", count)
         found[f"usfast surfel {count}T"] = usfast("surfel", count)
@@ -165,6 +165,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=[*CASES, "thesis"])
+    parser.add_argument("--peers", nargs="+", help='only these, e.g. "scipy cKDTree" edt')
     parser.add_argument("--slow", action="store_true", help="DeepMind's package and MedPy too")
     parser.add_argument("--thesis", action="store_true", help="564 x 632 x 1443 voxels too")
     options = parser.parse_args()
@@ -175,9 +176,10 @@ def main():
     rows = []
     for case in [*options.cases, *(["thesis"] if options.thesis else [])]:
         arguments = scene(case, options.tiny)
-        functions = contenders(sorted({1, *options.threads}), options.slow)
+        functions = contenders(sorted({1, *options.threads}), options.slow, options.peers)
         rows += (found := measure(case, arguments, functions, rounds, roof, options.tiny))
         show(found)
+        sys.stdout.flush()
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"machine": facts, "bandwidth": roof, "rows": rows}, file, indent=1)
