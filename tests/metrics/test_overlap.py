@@ -59,3 +59,12 @@ def test_volumes_in_millilitres() -> None:
 def test_labels_that_do_not_occur() -> None:
     o = metrics.overlap([[0, 1]], [[0, 1]], labels=[5])[5]
     assert (o.true_positive, o.true_negative) == (0, 2) and np.isnan(o.dice)
+
+
+def test_surface_counts_the_same_in_its_pass() -> None:
+    labels = np.kron(np.arange(4).reshape(2, 2, 1), np.ones((4, 4, 5), int))
+    moved = np.roll(labels, 1, axis=1)
+    every, expected = (measure(moved, labels, 0.5, labels="all") for measure in (metrics.surface, metrics.overlap))
+    assert {label: s.overlap for label, s in every.items()} == expected  # type: ignore[union-attr]
+    assert metrics.surface(moved > 1, labels > 1, 0.5).overlap == metrics.overlap(moved > 1, labels > 1, 0.5)
+    assert metrics.surface(moved > 1, labels > 1, definition="mesh").overlap == metrics.overlap(moved > 1, labels > 1)

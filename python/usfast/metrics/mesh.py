@@ -24,8 +24,8 @@ def mesh_distances(
     how: Definition,
     num_threads: int,
     progress: Callable[[int, int], Any] | None,
-) -> tuple[DistanceTable, DistanceTable]:
-    """Return the distances from the facets of either mesh to the other mesh, weighted by their size.
+) -> tuple[DistanceTable, DistanceTable, tuple[int, int, int]]:
+    """Return the distances from the facets of either mesh to the other mesh, weighted by their size, and voxel counts.
 
     A facet (triangle, or line segment in 2D) stands for its centroid; the distance to the other mesh is exact.
     Masks are meshed at the level 0.5 as they are, without smoothing, beyond the image's edge too.
@@ -41,7 +41,9 @@ def mesh_distances(
         tables.append(_table(_to_mesh(centres, target, num_threads), size))
         if progress is not None:
             progress(number + 1, 2)
-    return tables[0], tables[1]
+    pred, ref = (mask != 0 for mask in (pair.pred, pair.ref))
+    a, b, both = (int(np.count_nonzero(mask)) for mask in (pred, ref, pred & ref))
+    return tables[0], tables[1], (a, b, both)
 
 
 def _facets(mask: NDArray[Any], spacing: tuple[float, ...]) -> Floats:

@@ -23,6 +23,7 @@ class Pair:
     pred: NDArray[Any]
     ref: NDArray[Any]
     spacing: tuple[float, ...]
+    boolean: bool = False  # whether both were given as masks of booleans
 
     @property
     def ndim(self) -> int:
@@ -62,11 +63,13 @@ def as_pair(pred: ArrayLike | Volume, ref: ArrayLike | Volume, spacing: ArrayLik
         check_one_grid(pred, ref, ("pred", "ref"))
         z, y, x = (float(step) for step in pred.spacing[::-1])
         first, second = _labels("pred", pred.array), _labels("ref", ref.array)
-        return Pair(*_one_type(first, second), (z, y, x))
+        boolean = pred.array.dtype == ref.array.dtype == np.dtype(bool)
+        return Pair(*_one_type(first, second), (z, y, x), boolean)
     first, second = _labels("pred", pred), _labels("ref", ref)
     if first.shape != second.shape:
         raise ValueError(f"pred has shape {first.shape}, but ref {second.shape}")
-    return Pair(*_one_type(first, second), as_spacing(spacing, first.ndim))
+    boolean = np.asarray(pred).dtype == np.asarray(ref).dtype == np.dtype(bool)
+    return Pair(*_one_type(first, second), as_spacing(spacing, first.ndim), boolean)
 
 
 def label_pairs(pair: Pair, num_threads: int) -> list[tuple[int, int, int, list[int], list[int]]]:

@@ -16,6 +16,7 @@ from usfast.metrics.boundary import boundary_iou
 from usfast.metrics.definitions import Definition, definition_of
 from usfast.metrics.distances import DistanceTable, pooled
 from usfast.metrics.mesh import mesh_distances
+from usfast.metrics.overlap import OverlapMetrics
 from usfast.metrics.pairs import Pair, as_pair, label_pairs
 from usfast.metrics.surfels import contour_lengths, surfel_areas
 from usfast.volume import Volume
@@ -44,6 +45,8 @@ class SurfaceMetrics:
         Normalised surface Dice by tolerance: the share of both surfaces within it.
     boundary_iou : float or None
         Intersection over union of the inner boundary bands (B. Cheng et al., CVPR 2021), where a width was given.
+    overlap : OverlapMetrics
+        Dice, volumes and the like, from the same pass.
     pred_to_ref, ref_to_pred : DistanceTable
         All that the numbers above come from; ``total`` is the size of the surface in voxels, or mm2.
     definition : Definition
@@ -58,6 +61,7 @@ class SurfaceMetrics:
     masd: float
     nsd: dict[float, float]
     boundary_iou: float | None
+    overlap: OverlapMetrics
     pred_to_ref: DistanceTable
     ref_to_pred: DistanceTable
     definition: Definition
@@ -175,7 +179,13 @@ def surface(
     threads = get_num_threads(num_threads)
     diagonal = float(np.linalg.norm(np.subtract(pair.pred.shape, 1) * pair.spacing))
     wanted = _Wanted(
-        _percentiles(percentiles), _tolerances(tolerances), _width(boundary_width), diagonal, threads, progress
+        _percentiles(percentiles),
+        _tolerances(tolerances),
+        _width(boundary_width),
+        diagonal,
+        pair.pred.size,
+        threads,
+        progress,
     )
     here = _only(only, pair)
     if labels is None:
@@ -191,6 +201,7 @@ class _Wanted:
     tolerances: tuple[float, ...]
     boundary_width: float | None
     diagonal: float  # of the whole image, mm
+    voxels: int  # of the whole image
     threads: int
     progress: _Progress
 
@@ -198,7 +209,7 @@ class _Wanted:
 def _measure(pair: Pair, only: NDArray[np.uint8] | None, how: Definition, wanted: _Wanted) -> SurfaceMetrics:
     """Measure one structure: what is not 0."""
     measure = mesh_distances if how.definition == "mesh" else _kernel_distances
-    forward, backward = measure(pair, only, how, wanted.threads, wanted.progress)
+    forward, backward, counts = measure(pair, only, how, wanted.threads, wanted.progress)
     result = SurfaceMetrics(
         hd=_larger(forward.maximum, backward.maximum),
         hd_percentile={p: _percentile(forward, backward, p / 100, how) for p in wanted.percentiles},
@@ -210,23 +221,27 @@ def _measure(pair: Pair, only: NDArray[np.uint8] | None, how: Definition, wanted
         boundary_iou=None
         if wanted.boundary_width is None
         else boundary_iou(pair, wanted.boundary_width, wanted.threads),
+        overlap=_overlap(counts, wanted.voxels, pair.spacing),
         pred_to_ref=forward,
         ref_to_pred=backward,
         definition=how,
     )
-    if pair.pred.any() and pair.ref.any():
-        return result
-    return _empty(result, pair, how, wanted.diagonal)
+    return result if counts[0] and counts[1] else _empty(result, how, wanted.diagonal)
+
+
+def _overlap(counts: tuple[int, int, int], voxels: int, spacing: tuple[float, ...]) -> OverlapMetrics:
+    pred, ref, both = counts
+    return OverlapMetrics(both, pred - both, ref - both, voxels - pred - ref + both, float(np.prod(spacing)))
 
 
 def _kernel_distances(
     pair: Pair, only: NDArray[np.uint8] | None, how: Definition, threads: int, progress: _Progress
-) -> tuple[DistanceTable, DistanceTable]:
+) -> tuple[DistanceTable, DistanceTable, tuple[int, int, int]]:
     surfels = how.definition == "surfel"
     planar = pair.ndim == 2
     sz, sy, sx = pair.spacing_3d
     weights = contour_lengths((sy, sx)) if planar else surfel_areas((sz, sy, sx))
-    forward, backward, *_ = _core.surface_distances(
+    forward, backward, *counts = _core.surface_distances(
         *pair.volumes,
         only if only is None or not planar else only[None],
         -1,
@@ -239,7 +254,8 @@ def _kernel_distances(
         threads,
         progress,
     )
-    return DistanceTable(*forward), DistanceTable(*backward)
+    pred, ref, both = counts
+    return DistanceTable(*forward), DistanceTable(*backward), (pred, ref, both)
 
 
 def _percentile(forward: DistanceTable, backward: DistanceTable, q: float, how: Definition) -> float:
@@ -270,11 +286,11 @@ def _larger(a: float, b: float) -> float:
     return nan if a != a and b != b else float(np.fmax(a, b))
 
 
-def _empty(result: SurfaceMetrics, pair: Pair, how: Definition, diagonal: float) -> SurfaceMetrics:
+def _empty(result: SurfaceMetrics, how: Definition, diagonal: float) -> SurfaceMetrics:
     """Return what the policy says where one structure is empty, or both are."""
-    both = not pair.pred.any() and not pair.ref.any()
+    both = result.overlap.pred_voxels == 0 and result.overlap.ref_voxels == 0
     if how.empty == "raise":
-        which = "pred and ref are" if both else "pred is" if not pair.pred.any() else "ref is"
+        which = "pred and ref are" if both else "pred is" if result.overlap.pred_voxels == 0 else "ref is"
         raise ValueError(f"{which} empty: surface distances are not defined (empty= gives them values)")
     far = diagonal if how.empty == "worst" else nan if how.empty == "nan" else inf
     distance, share = (far, nan if how.empty == "nan" else 0.0)
@@ -293,6 +309,8 @@ def _empty(result: SurfaceMetrics, pair: Pair, how: Definition, diagonal: float)
 
 
 def _one_structure(pair: Pair, threads: int) -> Pair:
+    if pair.boolean:
+        return pair
     pairs = label_pairs(pair, threads)
     for name, side in (("pred", 0), ("ref", 1)):
         found = sorted({(entry[0], entry[1])[side] for entry in pairs} - {0})
