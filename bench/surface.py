@@ -5,7 +5,8 @@
 All run in one process, in turn, for several rounds: figures are medians, ratios compare medians of the same rounds.
 Every contender returns HD, HD95, ASSD and NSD of one pair (usfast: the overlap too, in the same call). Peers take part
 where they are installed (`pip install edt monai medpy`; DeepMind's surface-distance from its repository); --slow adds
-those that take half a minute. Peak memory comes from a fresh process each. A busy machine spoils all of it: look at `load`.
+those that take half a minute. Peak memory comes from a fresh process each. A busy machine spoils
+all of it: look at `load`.
 """
 
 from __future__ import annotations
