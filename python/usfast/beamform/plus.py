@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from usfast.beamform.arguments import choice, positive, whole
 from usfast.beamform.scan import CurvilinearScan, LinearScan
 from usfast.errors import FormatError
+from usfast.io.config import parse_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["RfProcessing", "plus_brightness", "read_scan_conversion"]
 
 ENCODINGS = ("RF_I_LINE_Q_LINE", "RF_IQ_LINE")
-_MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def read_scan_conversion(path: str | Path) -> RfProcessing:
     LinearScan(shape=(400, 260), spacing=(0.2, 0.2), origin_px=(120.0, 12.0), width=38.0, depth=55.0)
     """
     path = Path(path)
-    processing = next((e for e in _parse(path).iter() if e.find("ScanConversion") is not None), None)
+    processing = next((e for e in parse_xml(path).iter() if e.find("ScanConversion") is not None), None)
     if processing is None:
         raise FormatError(f"{path}: there is no ScanConversion")
     element = processing.find("ScanConversion")
@@ -170,18 +170,3 @@ def _numbers(path: Path, element: Element, name: str, count: int, default: str |
     if len(found) != count or not all(map(math.isfinite, found)):
         raise FormatError(f"{path}: {element.tag} {name}={text!r} is not {count} number{'s' * (count > 1)}")
     return found
-
-
-def _parse(path: Path) -> Element:
-    from xml.etree.ElementTree import ParseError
-
-    import defusedxml.ElementTree
-    from defusedxml.common import DefusedXmlException
-
-    if path.stat().st_size > _MAX_BYTES:
-        raise FormatError(f"{path}: a configuration of {path.stat().st_size} bytes is not plausible")
-    try:
-        root: Element = defusedxml.ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise FormatError(f"{path}: not a usable XML file: {error}") from error
-    return root

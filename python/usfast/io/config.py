@@ -160,7 +160,7 @@ def read_config(path: str | Path) -> PlusConfig:
     [0.1, 0.0, 0.0, 5.0]
     """
     path = Path(path)
-    root = _parse(path)
+    root = parse_xml(path)
     transforms: dict[tuple[str, str], NDArray[np.float64]] = {}
     # The result of a calibration run holds the transform under another name.
     tag = "CoordinateDefinitions" if root.find(".//CoordinateDefinitions") is not None else "CalibrationResults"
@@ -172,7 +172,8 @@ def read_config(path: str | Path) -> PlusConfig:
     return PlusConfig(path, transforms, None if found is None else _reconstruction(path, found))
 
 
-def _parse(path: Path) -> Element:
+def parse_xml(path: Path) -> Element:
+    """Return the root of a small XML file that may be hostile: no document types, no entities, bounded size."""
     from xml.etree.ElementTree import ParseError
 
     import defusedxml.ElementTree

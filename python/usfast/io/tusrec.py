@@ -46,7 +46,7 @@ def open_hdf5(path: Path, calibration: str | Path | None = None) -> Recording:
     import h5py
 
     with open(path, "rb"), decoding(path, "HDF5"), h5py.File(path, "r") as file:
-        frames = _dataset(path, file, "frames")
+        frames = own_dataset(path, file, "frames")
         if frames.ndim != 3 or 0 in frames.shape or frames.dtype.kind not in "buif":
             raise FormatError(f"{path}: frames has shape {frames.shape} of {frames.dtype}, not (N, H, W) reals")
         count, height, width = (int(size) for size in frames.shape)
@@ -84,7 +84,7 @@ def open_hdf5(path: Path, calibration: str | Path | None = None) -> Recording:
     )
 
 
-def _dataset(path: Path, file: Any, name: str) -> Any:
+def own_dataset(path: Path, file: Any, name: str) -> Any:
     """Return a dataset whose data lie in this file: links and external storage could read any other."""
     import h5py
 
@@ -100,7 +100,7 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
 
 
 def _array(path: Path, file: Any, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    data = _dataset(path, file, name)
+    data = own_dataset(path, file, name)
     if data.shape != shape or data.dtype.kind not in "buif":
         raise FormatError(f"{path}: {name} has shape {data.shape} of {data.dtype}, not {shape} of numbers")
     check_memory(path, name, shape, data.dtype.itemsize)
@@ -119,7 +119,7 @@ def _stored_calibration(path: Path, file: Any) -> Calibration | None:
 def _meta(path: Path, file: Any) -> dict[str, Any]:
     if "meta" not in file:
         return {}
-    data = _dataset(path, file, "meta")
+    data = own_dataset(path, file, "meta")
     if data.ndim != 1 or data.dtype != np.uint8:
         raise FormatError(f"{path}: meta must be UTF-8 text as bytes, not {data.dtype} of shape {data.shape}")
     check_memory(path, "meta", data.shape, 1)
@@ -132,8 +132,8 @@ def _blocks(
     import h5py
 
     with decoding(path, "HDF5"), h5py.File(path, "r") as file:
-        frames = _dataset(path, file, "frames")
-        labels = _dataset(path, file, "labels") if "labels" in file else None
+        frames = own_dataset(path, file, "frames")
+        labels = own_dataset(path, file, "labels") if "labels" in file else None
         if labels is not None and (labels.shape != frames.shape or labels.dtype.kind not in "bui"):
             raise FormatError(f"{path}: labels are {labels.dtype} of {labels.shape}, frames of {frames.shape}")
         for start in range(0, count, chunk):

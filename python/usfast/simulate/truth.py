@@ -14,6 +14,7 @@ from usfast.errors import FormatError
 from usfast.io.atomic import replacing
 from usfast.io.foreign import decoding
 from usfast.io.limits import check_memory
+from usfast.io.tusrec import own_dataset
 
 __all__ = ["Truth", "read_truth", "write_truth"]
 
@@ -105,28 +106,15 @@ def read_truth(path: str | Path) -> Truth:
     return Truth(**arrays)
 
 
-def _dataset(path: Path, file: Any, name: str) -> Any:
-    """Return a dataset whose data lie in this file: links and external storage could read any other."""
-    import h5py
-
-    link = file.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset):
-        raise FormatError(f"{path}: no dataset {name!r} in it: not the truth of a simulated sweep")
-    data = file[name]
-    if data.external or data.is_virtual or (data.size and not data.id.get_storage_size()):
-        raise FormatError(f"{path}: dataset {name!r} keeps its data in other files, or holds none")
-    return data
-
-
 def _shape(path: Path, file: Any, name: str, axes: int) -> tuple[int, ...]:
-    shape = tuple(int(size) for size in _dataset(path, file, name).shape)
+    shape = tuple(int(size) for size in own_dataset(path, file, name).shape)
     if len(shape) != axes:
         raise FormatError(f"{path}: {name} has shape {shape}, not {axes} axes")
     return shape
 
 
 def _array(path: Path, file: Any, name: str, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
-    data = _dataset(path, file, name)
+    data = own_dataset(path, file, name)
     if data.shape != shape or data.dtype.kind not in "buif":
         raise FormatError(f"{path}: {name} has shape {data.shape} of {data.dtype}, not {shape} of numbers")
     check_memory(path, name, shape, data.dtype.itemsize + np.dtype(dtype).itemsize)
