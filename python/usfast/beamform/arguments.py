@@ -14,13 +14,6 @@ MAX_MM = 1e6
 MAX_SECONDS = 1e3
 
 
-def choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    """Return `value` where it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-    return value
-
-
 def number(name: str, value: float, low: float, high: float, unit: str = "") -> float:
     """Return `value` where it is a number in ``[low, high]``."""
     found = float(value)

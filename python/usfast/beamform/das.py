@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usfast import _core
+from usfast._arguments import choice
 from usfast._threads import get_num_threads
 from usfast.beamform.arguments import (
     MAX_MHZ,
     MAX_SECONDS,
-    choice,
     coordinates,
     megahertz,
     number,

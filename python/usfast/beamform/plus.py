@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usfast.beamform.arguments import choice, positive, whole
+from usfast._arguments import choice
+from usfast.beamform.arguments import positive, whole
 from usfast.beamform.scan import CurvilinearScan, LinearScan
 from usfast.errors import FormatError
 from usfast.io.config import parse_xml

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usfast.beamform.arguments import MAX_MM, choice, number, positive, whole
+from usfast._arguments import choice
+from usfast.beamform.arguments import MAX_MM, number, positive, whole
 
 __all__ = ["CurvilinearScan", "LinearScan", "scan_convert"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usfast import _core
+from usfast._arguments import choice, odd, positive
 from usfast._threads import get_num_threads
 from usfast.compound.memory import check_memory
 from usfast.errors import GeometryError
@@ -20,28 +21,6 @@ __all__ = ["METHODS", "MODES", "compound_arrays"]
 METHODS = ("nearest", "linear", "gaussian")
 MODES = ("mean", "maximum", "latest", "weighted", "vote")
 MAX_KERNEL_SIZE = 33
-
-
-def choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    """Return `value` where it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-    return value
-
-
-def odd(name: str, value: int, largest: int) -> int:
-    """Return `value` where it is an odd whole number up to `largest`."""
-    if not isinstance(value, (int, np.integer)) or value % 2 != 1 or not 1 <= value <= largest:
-        raise ValueError(f"{name} must be odd, from 1 to {largest}, not {value!r}")
-    return int(value)
-
-
-def positive(name: str, value: float) -> float:
-    """Return `value` where it is a positive finite number."""
-    number = float(value)
-    if not (np.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be positive, not {value!r}")
-    return number
 
 
 def compound_arrays(

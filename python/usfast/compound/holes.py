@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usfast import _core
+from usfast._arguments import choice, odd, positive
 from usfast._threads import get_num_threads
-from usfast.compound.arrays import choice, odd, positive
 
 __all__ = ["FILLS", "fill_holes"]
 

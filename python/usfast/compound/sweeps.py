@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usfast.compound.arrays import MODES, choice, compound_arrays
+from usfast._arguments import choice
+from usfast.compound.arrays import MODES, compound_arrays
 from usfast.compound.holes import FILLS, fill_holes
 from usfast.compound.memory import check_memory
 from usfast.compound.plus_fan import fan_radii

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usfast.compound.arrays import choice, positive
+from usfast._arguments import choice, positive
 from usfast.confidence.scaling import checked_images, fraction, unit_image
 
 __all__ = ["ANCHORS", "directed_map"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usfast.compound.arrays import choice
+from usfast._arguments import choice
 from usfast.confidence.attenuation import attenuation_map
 from usfast.confidence.directed import directed_map
 from usfast.confidence.maps import confidence_map

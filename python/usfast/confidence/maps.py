@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from usfast import _core
+from usfast._arguments import choice
 from usfast._threads import get_num_threads
 from usfast.confidence.seeds import SINK_MODES, pixel_states
 from usfast.errors import GeometryError
@@ -170,13 +171,6 @@ def clear_cache() -> None:
 def shifted(progress: Callable[[int, int], Any], start: int, count: int) -> Callable[[int, int], Any]:
     """Report the progress of a part as that of the whole."""
     return lambda done, _total: progress(start + done, count)
-
-
-def choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    """Return `value` where it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-    return value
 
 
 def number(name: str, value: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from usfast.compound.arrays import positive
+from usfast._arguments import positive
 
 __all__ = ["transmittance"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usfast.compound.arrays import choice
+from usfast._arguments import choice
 from usfast.confidence import confidence_map
 from usfast.transforms.map_cache import MapCache
 from usfast.transforms.tensors import as_array, like

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from usfast.compound.arrays import choice
+from usfast._arguments import choice
 from usfast.confidence import confidence_map
 from usfast.transforms.tensors import as_array, like
 
