@@ -29,4 +29,11 @@ PYBIND11_MODULE(_core, module) {
     bind_speckle(module);
     bind_tracking(module);
     bind_confidence(module);
+    bind_interpolate(module);
+    bind_functions(module);
+    bind_bricks(module);
+    bind_refine(module);
+    bind_confidence_volume(module);
+    bind_labels(module);
+    bind_seeds(module);
 }

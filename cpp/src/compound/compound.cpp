@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
+#include "cells.hpp"
 #include "scatter.hpp"
 
 namespace usfast {
@@ -33,42 +36,19 @@ int slab_axis(const FrameStack& frames) {
     return along_z > along_y ? 1 : 2;
 }
 
-void write_means(const double* cell, std::int64_t count, bool divide, float* volume, float* weight) {
-    for (std::int64_t i = 0; i < count; ++i, cell += 2) {
-        // A weight too small for the result is none, so that volume and weight agree on what is known.
-        weight[i] = static_cast<float>(cell[1]);
-        volume[i] = weight[i] > 0 ? static_cast<float>(divide ? cell[0] / cell[1] : cell[0]) : 0.0F;
-    }
-}
-
-void write_votes(const double* cell, std::int64_t count, int classes, std::uint8_t* volume, float* weight) {
-    for (std::int64_t i = 0; i < count; ++i, cell += classes) {
-        double total = 0;
-        int winner = 0;
-        for (int c = 0; c < classes; ++c) {
-            total += cell[c];
-            if (cell[c] > cell[winner]) winner = c;
-        }
-        weight[i] = static_cast<float>(total);
-        volume[i] = static_cast<std::uint8_t>(weight[i] > 0 ? winner : 0);
-    }
-}
-
 // The slab's own voxels, without its padding, into the results.
-void write_slab(const Slab& slab, const GridSize& size, const CompoundOptions& options, void* volume, float* weight) {
-    const bool vote = options.mode == Mode::vote;
+void write_slab(const Slab& slab, const GridSize& size, const CompoundOptions& options, Dtype dtype, void* volume,
+                float* weight) {
     const std::int64_t row = size.x + 2 * slab.pad, layer = row * (slab.end[1] - slab.begin[1] + 2 * slab.pad);
+    const std::int64_t cell = cell_bytes(options, dtype);
+    const auto value = static_cast<std::int64_t>(options.mode == Mode::vote ? sizeof(std::uint8_t) : sizeof(float));
     for (std::int64_t z = slab.begin[2]; z < slab.end[2]; ++z)
         for (std::int64_t y = slab.begin[1]; y < slab.end[1]; ++y) {
             const std::int64_t from =
                 (z - slab.begin[2] + slab.pad) * layer + (y - slab.begin[1] + slab.pad) * row + slab.pad;
             const std::int64_t to = (z * size.y + y) * size.x;
-            if (vote)
-                write_votes(slab.cells + from * options.classes, size.x, options.classes,
-                            static_cast<std::uint8_t*>(volume) + to, weight + to);
-            else
-                write_means(slab.cells + from * 2, size.x, options.mode == Mode::mean, static_cast<float*>(volume) + to,
-                            weight + to);
+            write_cells(static_cast<std::byte*>(slab.cells) + from * cell, size.x, options, dtype,
+                        static_cast<std::byte*>(volume) + to * value, weight + to);
         }
 }
 
@@ -83,16 +63,15 @@ bool compound(const FrameStack& frames, const GridSize& size, const CompoundOpti
     const std::int64_t planes = axis == 2 ? size.z : size.y, other = axis == 2 ? size.y : size.z;
     const std::int64_t plane = (size.x + 2 * pad) * (other + 2 * pad);
     if (plane > std::numeric_limits<std::int32_t>::max()) throw std::length_error("a plane of the grid is too large");
-    const std::int64_t cell = options.mode == Mode::vote ? options.classes : 2;
-    const auto cell_bytes = static_cast<std::int64_t>(sizeof(double)) * cell;
-    const std::int64_t thickness = slab_thickness(plane * cell_bytes, planes, options.threads, pad);
+    const std::int64_t bytes = cell_bytes(options, frames.dtype);
+    const std::int64_t thickness = slab_thickness(plane * bytes, planes, options.threads, pad);
     const std::int64_t slabs = (planes + thickness - 1) / thickness;
     const auto threads = static_cast<int>(std::min<std::int64_t>(options.threads, slabs));
-    const std::int64_t cells = (plane * (thickness + 2 * pad) + 1) * cell;  // kernels may touch one voxel past a row
+    const std::int64_t cells = (plane * (thickness + 2 * pad) + 1) * bytes;  // kernels may touch one voxel past a row
 
-    std::vector<std::unique_ptr<double[]>> scratch;
+    std::vector<std::unique_ptr<std::byte[]>> scratch;
     for (int worker = 0; worker < threads; ++worker)
-        scratch.push_back(std::make_unique_for_overwrite<double[]>(static_cast<std::size_t>(cells)));
+        scratch.push_back(std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(cells)));
 
     const ScatterTable& table = scatter_table();
     return parallel_for(
@@ -101,9 +80,9 @@ bool compound(const FrameStack& frames, const GridSize& size, const CompoundOpti
             Slab slab{{0, 0, 0}, {size.x, size.y, size.z}, pad, scratch[static_cast<std::size_t>(worker)].get()};
             slab.begin[axis] = task * thickness;
             slab.end[axis] = std::min(slab.begin[axis] + thickness, planes);
-            std::fill_n(slab.cells, cells, 0.0);
+            std::memset(slab.cells, 0, static_cast<std::size_t>(cells));
             table.scatter(frames, options, slab);
-            write_slab(slab, size, options, volume, weight);
+            write_slab(slab, size, options, frames.dtype, volume, weight);
         },
         progress);
 }

@@ -340,7 +340,8 @@ void scatter_frames(const FrameStack& frames, const CompoundOptions& o, const Sl
     const bool linear = o.method == Method::linear;
     const std::int64_t reach = o.method == Method::gaussian ? o.radius : 0;
     const Target target(slab, linear ? 1 : reach, reach);
-    for (std::int64_t n = 0; n < frames.used; ++n) scatter_frame<T, Rule>(frames, n, target, o, slab.cells);
+    for (std::int64_t n = 0; n < frames.used; ++n)
+        scatter_frame<T, Rule>(frames, n, target, o, static_cast<double*>(slab.cells));
 }
 
 template <typename T>

@@ -6,12 +6,12 @@
 
 namespace usfast {
 
-// Voxels [begin, end) of the grid with `pad` more on every side, so that no kernel needs to test each voxel.
-// One voxel is (sum of weighted values, sum of weights), (value, weight), or `classes` sums of votes.
+// Voxels [begin, end) of the grid with `pad` more on every side, so that no kernel needs to test each voxel. The cells
+// are those of cells.hpp, x fastest.
 struct Slab {
     std::int64_t begin[3], end[3];  // x, y, z
     std::int64_t pad;
-    double* cells;
+    void* cells;
 };
 
 struct ScatterTable {

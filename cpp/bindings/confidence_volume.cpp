@@ -1,0 +1,3 @@
+#include "bindings.hpp"
+
+void bind_confidence_volume(py::module_&) {}
