@@ -19,8 +19,10 @@ from usfast.speckle.detection import (
 )
 from usfast.speckle.inplane import InPlaneMotion, track_patches
 from usfast.speckle.models import MODELS, coherence, correlation_slope, from_coherence
-from usfast.speckle.outofplane import ElevationalMotion, estimate_motion, fit_plane
+from usfast.speckle.outofplane import estimate_motion
 from usfast.speckle.patches import PatchGrid
+from usfast.speckle.plane import fit_plane
+from usfast.speckle.steps import ElevationalMotion
 from usfast.speckle.track import SpeckleTrack, calibrate_sweep, patch_positions, track_frames
 
 __all__ = [

@@ -17,8 +17,9 @@ from usfast.speckle.correlation import correlate_pairs
 from usfast.speckle.curves import check_window, patch_displacements
 from usfast.speckle.detection import drop_unusable
 from usfast.speckle.inplane import track_patches
-from usfast.speckle.outofplane import ElevationalMotion, estimate_motion
+from usfast.speckle.outofplane import estimate_motion
 from usfast.speckle.patches import PatchGrid
+from usfast.speckle.steps import ElevationalMotion
 from usfast.sweep import Sweep
 
 __all__ = ["SpeckleTrack", "calibrate_sweep", "patch_positions", "track_frames"]
