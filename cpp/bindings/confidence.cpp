@@ -15,18 +15,20 @@ usfast::PixelType pixel_type(const py::array& images) {
 }
 
 py::array confidence_maps(const py::array& images, const Array<std::uint8_t>& state, const Array<double>& factor,
-                          double beta, double gamma, bool normalise, bool single, int threads,
-                          const Callback& callback) {
+                          double beta, const std::array<double, 3>& penalty, double floor, bool normalise, bool single,
+                          int threads, const Callback& callback) {
     require(images.ndim() == 3 && (images.flags() & py::array::c_style) != 0, "images must be (N, H, W), C order");
     const py::ssize_t n = images.shape(0), h = images.shape(1), w = images.shape(2);
     require(n >= 0 && h >= 1 && w >= 1 && h < (1 << 24) && w < (1 << 24), "images must have pixels");
     const bool per_image = state.ndim() == 3;
     require(per_image ? has_shape(state, {n, h, w}) : has_shape(state, {h, w}), "state must have the images' shape");
     require(has_shape(factor, {h, w}), "factor must be (H, W)");
-    require(beta >= 0 && gamma >= 0 && std::isfinite(beta) && std::isfinite(gamma) && threads >= 1,
-            "beta, gamma or threads out of range");
+    require(beta >= 0 && std::isfinite(beta) && floor > 0 && floor < 1 && threads >= 1,
+            "beta, floor or threads out of range");
+    for (const double p : penalty) require(p >= 0 && std::isfinite(p), "penalty out of range");
     const usfast::ConfidenceImages in{images.data(), pixel_type(images), n, h, w};
-    const usfast::ConfidenceOptions options{beta, gamma, normalise, single, threads};
+    const usfast::ConfidenceOptions options{beta,   {penalty[0], penalty[1], penalty[2]}, floor, normalise, single,
+                                            threads};
     const std::vector<py::ssize_t> shape{n, h, w};
     py::array out = single ? py::array(Array<float>(shape)) : py::array(Array<double>(shape));
     void* to = out.mutable_data();
@@ -43,8 +45,8 @@ py::array confidence_maps(const py::array& images, const Array<std::uint8_t>& st
 
 void bind_confidence(py::module_& module) {
     module.def("confidence_maps", &confidence_maps, py::arg("images").noconvert(), py::arg("state").noconvert(),
-               py::arg("factor").noconvert(), py::arg("beta"), py::arg("gamma"), py::arg("normalise"),
-               py::arg("single"), py::arg("threads"), py::arg("progress"));
+               py::arg("factor").noconvert(), py::arg("beta"), py::arg("penalty"), py::arg("floor"),
+               py::arg("normalise"), py::arg("single"), py::arg("threads"), py::arg("progress"));
     module.def("confidence_bytes", &usfast::confidence_bytes, py::arg("height"), py::arg("width"), py::arg("single"));
     module.def("confidence_forget", &usfast::confidence_forget);
 }

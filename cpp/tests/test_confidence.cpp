@@ -83,7 +83,7 @@ template <typename T>
 std::vector<double> map_of(const Image& image, int threads) {
     const std::size_t size = image.pixels.size();
     std::vector<T> out(size);
-    const ConfidenceOptions options{beta, gamma_, true, sizeof(T) == 4, threads};
+    const ConfidenceOptions options{beta, {0, gamma_, gamma_}, 1e-5, true, sizeof(T) == 4, threads};
     const ConfidenceImages images{image.pixels.data(), PixelType::float32, 1, image.height, image.width};
     CHECK(confidence_maps(images, image.state.data(), false, image.factor.data(), options, out.data()));
     return {out.begin(), out.end()};

@@ -21,6 +21,14 @@ def test_larger_images(shape, sink_mode):
     assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
 
 
+@pytest.mark.parametrize("variant", ["paper", "port"])
+def test_variants(variant):
+    image = np.random.default_rng(6).integers(0, 255, (47, 39), np.uint8)
+    found = confidence_map(image, gamma=0.06, variant=variant)
+    np.testing.assert_allclose(found, reference.confidence_map(image, gamma=0.06, variant=variant), rtol=0, atol=1e-10)
+    assert np.abs(found - confidence_map(image, gamma=0.06)).max() > 0.01
+
+
 def test_rf_data():
     rng = np.random.default_rng(1)
     rf = rng.normal(0, 900, (3, 61, 20)).astype(np.int16)
@@ -152,6 +160,7 @@ def test_progress_and_cancelling():
         ({"beta": float("nan")}, ValueError, "beta must be"),
         ({"gamma": float("inf")}, ValueError, "gamma must be"),
         ({"mode": "M"}, ValueError, "mode must be one of B, RF"),
+        ({"variant": "monai"}, ValueError, "variant must be one of authors, paper, port"),
         ({"sink_mode": "top"}, ValueError, "sink_mode must be one of all, mid, min, mask"),
         ({"sink_mode": "mask"}, ValueError, "needs sinks"),
         ({"precision": "half"}, ValueError, "precision must be one of double, single"),

@@ -9,8 +9,8 @@ EPS = 2.0**-52
 STEPS = ((1, 0), (0, 1), (1, 1), (1, -1))  # one of each pair of opposite neighbours; only the first is vertical
 
 
-def attenuated(image, alpha=2.0, mode="B", inside=None, depth=None):
-    """Normalised image and the same times 1 - exp(-alpha depth), both (H, W) float64."""
+def attenuated(image, alpha=2.0, mode="B", inside=None, depth=None, variant="authors"):
+    """Normalised image and the same times 1 - exp(-alpha depth), or exp(-alpha depth); both (H, W) float64."""
     x = np.asarray(image, float)
     inside = np.ones(x.shape, bool) if inside is None else inside
     low, high = x[inside].min(), x[inside].max()
@@ -19,15 +19,16 @@ def attenuated(image, alpha=2.0, mode="B", inside=None, depth=None):
         x = np.abs(hilbert(x, axis=0))
     if depth is None:
         depth = np.linspace(0, 1, len(x))[:, None]
-    return x, x * (1 - np.exp(-alpha * np.asarray(depth, float)))
+    passed = np.exp(-alpha * np.asarray(depth, float))
+    return x, x * (passed if variant == "paper" else 1 - passed)
 
 
-def edges(a, beta=90.0, gamma=0.05, inside=None):
+def edges(a, beta=90.0, gamma=0.05, inside=None, variant="authors"):
     """Edges p, q (flat indices) and their weights."""
     h, w = a.shape
     inside = np.ones(a.shape, bool) if inside is None else inside
     index = np.arange(a.size).reshape(a.shape)
-    p, q, s, vertical = [], [], [], []
+    p, q, s, penalty = [], [], [], []
     for dr, dc in STEPS:
         rows, columns = slice(0, h - dr), slice(max(0, -dc), w - max(0, dc))
         first = index[rows, columns].ravel()
@@ -37,12 +38,17 @@ def edges(a, beta=90.0, gamma=0.05, inside=None):
         p.append(first)
         q.append(second)
         s.append(np.abs(a.ravel()[first] - a.ravel()[second]))
-        vertical.append(np.full(len(first), dc == 0))
-    p, q, s, vertical = (np.concatenate(v) for v in (p, q, s, vertical))
+        steps = {
+            "authors": gamma * (dc != 0),
+            "paper": gamma * (dc != 0) * np.hypot(dr, dc),
+            "port": gamma * (dc == 0),
+        }
+        penalty.append(np.full(len(first), steps[variant]))
+    p, q, s, penalty = (np.concatenate(v) for v in (p, q, s, penalty))
     s = s / (s.max(initial=0) + EPS)
-    s = s + gamma * ~vertical
+    s = s + penalty
     s = s / (s.max(initial=0) + EPS)
-    return p, q, np.exp(-beta * s) + 1e-5
+    return p, q, np.exp(-beta * s) + (1e-6 if variant == "port" else 1e-5)
 
 
 def solve(shape, p, q, w, value):
@@ -92,12 +98,13 @@ def confidence_map(
     gamma=0.05,
     *,
     mode="B",
+    variant="authors",
     sink_mode="all",
     sources=None,
     sinks=None,
     mask=None,
     depth=None,
 ):
-    x, a = attenuated(image, alpha, mode, mask, depth)
+    x, a = attenuated(image, alpha, mode, mask, depth, variant)
     sink_mode = "mask" if sinks is not None else sink_mode
-    return solve(x.shape, *edges(a, beta, gamma, mask), seeds(x, sink_mode, sources, sinks, mask))
+    return solve(x.shape, *edges(a, beta, gamma, mask, variant), seeds(x, sink_mode, sources, sinks, mask))

@@ -19,7 +19,9 @@ struct ConfidenceImages {
 };
 
 struct ConfidenceOptions {
-    double beta, gamma;
+    double beta;
+    double penalty[3];  // of vertical, horizontal and diagonal steps, beside the difference of intensity
+    double floor;       // least weight of an edge
     bool normalise;  // to [0, 1] over the pixels that are not outside, before attenuation
     bool single;     // solve in float
     int threads;

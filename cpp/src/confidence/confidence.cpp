@@ -91,7 +91,7 @@ void load(const Job& job, std::int64_t n, const std::uint8_t* state, bool any_ou
 
 // The four neighbours of a pixel that come after it, in the order of the planes: right, below, below right, below left.
 constexpr int ahead[4][2] = {{0, 1}, {1, 0}, {1, 1}, {1, -1}};
-constexpr bool vertical(int k) { return k == 1; }
+constexpr int direction(int k) { return k == 1 ? 0 : k == 0 ? 1 : 2; }  // vertical, horizontal, diagonal
 
 // Pixels of a row that have neighbour k: columns [from, to).
 struct Columns {
@@ -99,11 +99,11 @@ struct Columns {
     Columns(int k, std::int64_t width) : from(ahead[k][1] < 0 ? 1 : 0), to(ahead[k][1] > 0 ? width - 1 : width) {}
 };
 
-// Largest difference of vertical neighbours and of all others, over the pixels that are not outside.
+// Largest differences of vertical, horizontal and diagonal neighbours, over the pixels that are not outside.
 void largest_differences(const Job& job, const Scratch& s, const std::uint8_t* state, int threads, double* largest) {
     const std::int64_t height = job.images.height, width = job.images.width;
     const ConfidenceTable& table = confidence_table();
-    double found[4 * 1024][2] = {};
+    double found[4 * 1024][3] = {};
     each_rows(height, std::min(threads, 1024), [&](std::int64_t first, std::int64_t last, std::int64_t task) {
         for (std::int64_t row = first; row < last; ++row)
             for (int k = 0; k < 4; ++k) {
@@ -119,23 +119,24 @@ void largest_differences(const Job& job, const Scratch& s, const std::uint8_t* s
                             most = std::max(most, std::abs(s.image[static_cast<std::size_t>(p + i)] -
                                                            s.image[static_cast<std::size_t>(q + i)]));
                 }
-                double& value = found[task][vertical(k)];
+                double& value = found[task][direction(k)];
                 value = std::max(value, most);
             }
     });
-    largest[0] = largest[1] = 0;
+    std::fill_n(largest, 3, 0.0);
     for (const auto& f : found)
-        for (int k : {0, 1}) largest[k] = std::max(largest[k], f[k]);
+        for (int k : {0, 1, 2}) largest[k] = std::max(largest[k], f[k]);
 }
 
 // Weights of all edges in the box and to the pixels around it.
 template <typename T>
 void write_weights(const Job& job, Scratch& s, const std::uint8_t* state, int threads, const Solver<T>& solver) {
     const std::int64_t height = job.images.height, width = job.images.width;
-    double largest[2];
+    double largest[3], second = 0;
     largest_differences(job, s, state, threads, largest);
-    const double first = std::max(largest[0], largest[1]) + 0x1p-52;
-    const double second = std::max(largest[1] / first, largest[0] / first + job.options.gamma) + 0x1p-52;
+    const double first = std::max({largest[0], largest[1], largest[2]}) + 0x1p-52;
+    for (int k : {0, 1, 2}) second = std::max(second, largest[k] / first + job.options.penalty[k]);
+    second += 0x1p-52;
     const std::int64_t top = std::max<std::int64_t>(job.box.top - 1, 0), bottom = std::min(job.box.bottom + 1, height);
     const std::int64_t left = std::max<std::int64_t>(job.box.left - 1, 0), right = std::min(job.box.right + 1, width);
     const ConfidenceTable& table = confidence_table();
@@ -150,8 +151,8 @@ void write_weights(const Job& job, Scratch& s, const std::uint8_t* state, int th
                 double part[256];
                 for (std::int64_t i = from; i < to; i += 256) {
                     const std::int64_t count = std::min<std::int64_t>(256, to - i);
-                    table.weights(p + i, q + i, count, first, vertical(k) ? 0 : job.options.gamma, second,
-                                  job.options.beta, part);
+                    table.weights(p + i, q + i, count, first, job.options.penalty[direction(k)], second,
+                                  job.options.beta, job.options.floor, part);
                     for (std::int64_t j = 0; j < count; ++j) out[i + j] = static_cast<T>(part[j]);
                 }
             }

@@ -412,21 +412,21 @@ double largest_difference(const double* a, const double* b, std::int64_t count) 
     return rest;
 }
 
-inline Doubles weight(Doubles a, Doubles b, double first, double penalty, double second, double beta) {
-    return exponential(-(beta * ((distance(a, b) / first + penalty) / second))) + 1e-5;
+inline Doubles weight(Doubles a, Doubles b, double first, double penalty, double second, double beta, double floor) {
+    return exponential(-(beta * ((distance(a, b) / first + penalty) / second))) + floor;
 }
 
 void weights(const double* a, const double* b, std::int64_t count, double first, double penalty, double second,
-             double beta, double* out) {
+             double beta, double floor, double* out) {
     std::int64_t i = 0;
     for (; i + width<double> <= count; i += width<double>)
         *reinterpret_cast<Doubles*>(out + i) =
             weight(*reinterpret_cast<const Doubles*>(a + i), *reinterpret_cast<const Doubles*>(b + i), first, penalty,
-                   second, beta);
+                   second, beta, floor);
     if (i == count) return;
     Doubles x{}, y{};
     for (std::int64_t k = i; k < count; ++k) x[k - i] = a[k], y[k - i] = b[k];
-    const Doubles w = weight(x, y, first, penalty, second, beta);
+    const Doubles w = weight(x, y, first, penalty, second, beta, floor);
     for (std::int64_t k = i; k < count; ++k) out[k] = w[k - i];
 }
 

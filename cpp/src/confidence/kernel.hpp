@@ -82,9 +82,9 @@ struct ConfidenceTable {
     ConfidenceKernels<float> in_single;
     // Largest difference of `count` neighbours.
     double (*largest_difference)(const double* a, const double* b, std::int64_t count);
-    // exp(-beta (|a - b| / first + penalty) / second) + 1e-5
+    // exp(-beta (|a - b| / first + penalty) / second) + floor
     void (*weights)(const double* a, const double* b, std::int64_t count, double first, double penalty, double second,
-                    double beta, double* out);
+                    double beta, double floor, double* out);
 };
 
 const ConfidenceTable& confidence_table();

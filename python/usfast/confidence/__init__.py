@@ -8,7 +8,7 @@ from usfast.confidence.agreement import agreeing_maps
 from usfast.confidence.attenuation import attenuation_map
 from usfast.confidence.directed import directed_map
 from usfast.confidence.frames import MAP_METHODS, frame_maps, sweep_weights
-from usfast.confidence.maps import MODES, PRECISIONS, clear_cache, confidence_map
+from usfast.confidence.maps import MODES, PRECISIONS, VARIANTS, clear_cache, confidence_map
 from usfast.confidence.sector import SectorSeeds, sector_seeds
 from usfast.confidence.seeds import SINK_MODES
 from usfast.confidence.transmittance import transmittance
@@ -18,6 +18,7 @@ __all__ = [
     "MODES",
     "PRECISIONS",
     "SINK_MODES",
+    "VARIANTS",
     "SectorSeeds",
     "agreeing_maps",
     "attenuation_map",

@@ -14,10 +14,11 @@ from usfast._threads import get_num_threads
 from usfast.confidence.seeds import SINK_MODES, pixel_states
 from usfast.errors import GeometryError
 
-__all__ = ["MODES", "PRECISIONS", "clear_cache", "confidence_map"]
+__all__ = ["MODES", "PRECISIONS", "VARIANTS", "clear_cache", "confidence_map"]
 
 MODES = ("B", "RF")
 PRECISIONS = ("double", "single")
+VARIANTS = ("authors", "paper", "port")
 EPSILON = 2.0**-52  # MATLAB's eps, which the authors' code adds to every range
 CHUNK_BYTES = 64_000_000  # of images that are prepared in Python at a time
 
@@ -29,6 +30,7 @@ def confidence_map(
     gamma: float = 0.05,
     *,
     mode: str = "B",
+    variant: str = "authors",
     sink_mode: str = "all",
     sources: ArrayLike | None = None,
     sinks: ArrayLike | None = None,
@@ -55,6 +57,11 @@ def confidence_map(
         What a step sideways or diagonal costs beside the difference of intensity, >= 0.
     mode : {"B", "RF"}
         `"RF"`: take the envelope of each column, the absolute value of its analytic signal, after normalisation.
+    variant : {"authors", "paper", "port"}
+        Whose formula. `"authors"`: the authors' MATLAB code and MONAI. `"paper"`: as the paper's text has it,
+        intensities weighted by ``exp(-alpha * depth)`` and diagonal steps penalised by ``sqrt(2) * gamma``.
+        `"port"`: as a widespread Python port has it, `gamma` on vertical steps instead of all others, and a least
+        weight of 1e-6 instead of 1e-5; to compare with maps made by it.
     sink_mode : {"all", "mid", "min", "mask"}
         Pixels of value 0: the last row; the pixel (H-1, W//2); the smallest of the last row, except for a tenth of
         the columns at both sides; those in `sinks`.
@@ -117,11 +124,13 @@ def confidence_map(
     number("alpha", alpha), number("beta", beta), number("gamma", gamma)
     choice("mode", mode, MODES)
     choice("precision", precision, PRECISIONS)
+    choice("variant", variant, VARIANTS)
     if sinks is not None and sink_mode == "all":
         sink_mode = "mask"
     choice("sink_mode", sink_mode, SINK_MODES)
     check_finite(stack, inside)
-    factor = 1 - np.exp(-float(alpha) * depth_of(depth, (height, width)))
+    passed = np.exp(-float(alpha) * depth_of(depth, (height, width)))
+    factor = passed if variant == "paper" else 1 - passed
     threads = get_num_threads(num_threads)
     limit = affordable(height, width, precision == "single", threads)
     if len(stack) > 1:
@@ -147,7 +156,8 @@ def confidence_map(
                 state,
                 np.ascontiguousarray(np.broadcast_to(factor, (height, width))),
                 float(beta),
-                float(gamma),
+                penalties(variant, float(gamma)),
+                1e-6 if variant == "port" else 1e-5,
                 normalised is None,
                 precision == "single",
                 threads,
@@ -156,6 +166,13 @@ def confidence_map(
         )
     maps = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return maps[0] if single_image else maps
+
+
+def penalties(variant: str, gamma: float) -> tuple[float, float, float]:
+    """Return what vertical, horizontal and diagonal steps cost beside the difference of intensity."""
+    if variant == "port":
+        return gamma, 0.0, 0.0
+    return 0.0, gamma, gamma * 2**0.5 if variant == "paper" else gamma
 
 
 def clear_cache() -> None:
