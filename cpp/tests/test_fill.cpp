@@ -15,19 +15,21 @@ int main() {
         for (std::size_t i = 0; i < voxels; ++i)
             if (dice(random) == 0) volume[i] = static_cast<float>(10 + dice(random)), weight[i] = 1;
         for (const Fill method : {Fill::nearest, Fill::mean, Fill::sticks, Fill::gaussian, Fill::inverse_distance,
-                                  Fill::normalized_convolution})
-            for (const int width : {3, 5, 19}) {
-                FillOptions o{method, width, 1.0, 1};
-                std::vector<float> out(voxels, -1), again(voxels, -1);
-                std::vector<std::uint8_t> mask(voxels), again_mask(voxels);
-                CHECK(fill_holes(volume.data(), weight.data(), size, o, out.data(), mask.data()));
-                for (std::size_t i = 0; i < voxels; ++i) {
-                    if (weight[i] > 0) CHECK(out[i] == volume[i] && !mask[i]);
-                    if (mask[i]) CHECK(out[i] >= 10 && out[i] <= 19);
+                                  Fill::normalized_convolution, Fill::diffusion})
+            for (const int width : {3, 5, 19})
+                for (const bool extend : {false, true}) {
+                    FillOptions o{method, {width, width, width}, {1.0, 1.0, 1.0}, extend, 1};
+                    std::vector<float> out = volume, again = volume;
+                    std::vector<std::uint8_t> mask(voxels, 7), again_mask(voxels);
+                    CHECK(fill_holes(out.data(), weight.data(), size, o, mask.data()));
+                    for (std::size_t i = 0; i < voxels; ++i) {
+                        if (weight[i] > 0) CHECK(out[i] == volume[i] && !mask[i]);
+                        if (mask[i]) CHECK(out[i] > 9.99F && out[i] < 19.01F);
+                        if (!mask[i]) CHECK(out[i] == volume[i]);
+                    }
+                    o.threads = 3;
+                    CHECK(fill_holes(again.data(), weight.data(), size, o, again_mask.data()));
+                    CHECK(out == again && mask == again_mask);
                 }
-                o.threads = 3;
-                CHECK(fill_holes(volume.data(), weight.data(), size, o, again.data(), again_mask.data()));
-                CHECK(out == again && mask == again_mask);
-            }
     }
 }

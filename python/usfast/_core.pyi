@@ -26,11 +26,12 @@ def fill_holes(
     volume: NDArray[np.float32],
     weight: NDArray[np.float32],
     method: str,
-    size: int,
-    sigma: float,
+    size: tuple[int, int, int],
+    sigma: tuple[float, float, float],
+    extend: bool,
     threads: int,
     progress: _Progress,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
+) -> NDArray[np.bool_]: ...
 def plus_paste(
     frames: NDArray[Any],
     index: NDArray[np.int64],

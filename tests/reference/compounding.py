@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+from scipy import ndimage
 
 DIRECTIONS = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)]  # 13 lines through a voxel
 
@@ -163,12 +164,26 @@ def doubtful(frames, image_to_world, grid, method, *, mask=None, kernel_size=5, 
     return (np.bincount(voxel[near], minlength=grid.voxels) > 0).reshape(grid.shape)
 
 
-def fill_holes(volume, weight, method, *, size=5, sigma=None):
+def in_closing(weight, radius):
+    """Voxels that no box of this radius (z, y, x) reaches without meeting a known voxel, on an unbounded grid."""
+    pad = [(2 * r, 2 * r) for r in radius]
+    known = np.pad(np.asarray(weight) > 0, pad)
+    box = np.ones([2 * r + 1 for r in radius], bool)
+    closed = ndimage.binary_erosion(ndimage.binary_dilation(known, box), box)
+    return closed[tuple(slice(2 * r, -2 * r or None) for r in radius)]
+
+
+def fill_holes(volume, weight, method, *, size=5, sigma=None, extend=False):
     """Return (volume, filled) in float64: holes (weight 0) get a value from known voxels in reach."""
     volume, weight = np.asarray(volume, np.float64), np.asarray(weight, np.float64)
     sigma = size / 5 if sigma is None else sigma
+    if method == "diffusion":
+        return diffused(volume, weight, size, extend)
     result, filled = volume.copy(), np.zeros(volume.shape, bool)
-    for hole in np.argwhere(weight == 0):
+    wanted = weight == 0
+    if method != "sticks" and not extend:
+        wanted &= in_closing(weight, [size // 2] * 3)
+    for hole in np.argwhere(wanted):
         if method == "sticks":
             value = stick_value(volume, weight, hole, size)
         elif method == "normalized_convolution":
@@ -178,6 +193,33 @@ def fill_holes(volume, weight, method, *, size=5, sigma=None):
         if value is not None:
             result[tuple(hole)], filled[tuple(hole)] = value, True
     return result, filled
+
+
+def diffused(volume, weight, size, extend):
+    """Laplace's equation on the holes of the closing, solved directly; known voxels are its boundary."""
+    radius = [size // 2] * 3
+    box = np.ones([2 * r + 1 for r in radius], bool)
+    region = ndimage.binary_dilation(weight > 0, box) if extend else in_closing(weight, radius)
+    holes = region & (weight == 0)
+    index = np.full(volume.shape, -1)
+    index[holes] = np.arange(holes.sum())
+    matrix, right = np.zeros((holes.sum(),) * 2), np.zeros(holes.sum())
+    for hole in np.argwhere(holes):
+        row = index[tuple(hole)]
+        for axis, step in product(range(3), (-1, 1)):
+            other = hole.copy()
+            other[axis] += step
+            if not 0 <= other[axis] < volume.shape[axis]:
+                continue
+            if weight[tuple(other)] > 0:
+                matrix[row, row] += 1
+                right[row] += volume[tuple(other)]
+            elif index[tuple(other)] >= 0:
+                matrix[row, row] += 1
+                matrix[row, index[tuple(other)]] -= 1
+    result = volume.copy()
+    result[holes] = np.linalg.lstsq(matrix, right, rcond=None)[0]
+    return result, holes
 
 
 def known_around(volume, weight, hole, radius):

@@ -6,6 +6,7 @@
 #include "../beamform/kernel.hpp"
 #include "../compound/scatter.hpp"
 #include "../confidence/kernel.hpp"
+#include "../fill/kernel.hpp"
 #include "../resample/kernel.hpp"
 #include "../simulate/splat.hpp"
 #include "../speckle/products.hpp"
@@ -69,6 +70,7 @@ const char* isa() { return level == Level::v4_vnni ? "x86-64-v4-vnni" : level ==
 USFAST_PICK(ScatterTable, scatter)
 USFAST_PICK(BeamformTable, beamform)
 USFAST_PICK(ConfidenceTable, confidence)
+USFAST_PICK(FillTable, fill)
 USFAST_PICK(ResampleTable, resample)
 USFAST_PICK(SplatTable, splat)
 USFAST_PICK(SurfaceTable, surface)

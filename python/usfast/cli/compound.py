@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = ["compound"]
 
-_SETTINGS = ("spacing", "method", "mode", "fill", "fill_size", "kernel_size", "sigma")  # passed on by name
+_SETTINGS = (
+    "spacing",
+    "method",
+    "mode",
+    "fill",
+    "fill_size",
+    "fill_extend",
+    "kernel_size",
+    "sigma",
+)  # passed on by name
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class _Request:
     mode: Mode | None
     fill: Fill | None
     fill_size: int | None
+    fill_extend: bool | None
     kernel_size: int | None
     sigma: float | None
     clip: tuple[float, ...] | None
@@ -79,6 +89,9 @@ def compound(
     ] = None,
     fill: Annotated[Fill | None, typer.Option(help="How to fill holes. (default: not at all)")] = None,
     fill_size: Annotated[int | None, typer.Option(help="Window of the hole filling, voxels. (default: 5)")] = None,
+    fill_extend: Annotated[
+        bool | None, typer.Option("--fill-extend", help="Fill beyond the gaps of the sweep, too.")
+    ] = None,
     kernel_size: Annotated[
         int | None, typer.Option(help="Width of --method gaussian, voxels, odd. (default: 5)")
     ] = None,
@@ -121,6 +134,7 @@ def compound(
         mode,
         fill,
         fill_size,
+        fill_extend,
         kernel_size,
         sigma,
         None if clip is None else numbers(clip, "--clip", "x,y,width,height"),

@@ -62,6 +62,7 @@ def compound(
     kernel_size: int = 5,
     sigma: float = 1.0,
     fill_size: int = 5,
+    fill_extend: bool = False,
     num_threads: int | None = None,
     progress: Callable[[int, int], Any] | None = None,
 ) -> CompoundResult:
@@ -77,6 +78,8 @@ def compound(
         As in `compound_arrays`. ``mode="vote"`` compounds ``sweep.labels``.
     fill : str, optional
         Method of `fill_holes`, with windows of `fill_size` voxels. Not for votes.
+    fill_extend : bool
+        Fill beyond the sweep's gaps too; see `fill_holes`.
     grid : Grid, optional
         Instead of `spacing`.
     config : PlusConfig or path, optional
@@ -137,7 +140,7 @@ def compound(
         grid = _enclosing(sweep, mask, spacing, settings)
     elif spacing is not None:
         raise ValueError("give either spacing or grid, not both")
-    check_memory(grid, bytes_per_voxel=8 if fill is None else 13)
+    check_memory(grid, bytes_per_voxel=8 if fill is None else 10)
     volume, weight = compound_arrays(
         sweep.labels if mode == "vote" and sweep.labels is not None else sweep.frames,
         sweep.image_to_world,
@@ -155,7 +158,16 @@ def compound(
     filled = None
     if fill is not None:
         share = _share(progress, 700, 1000)
-        volume, filled = fill_holes(volume, weight, fill, size=fill_size, num_threads=num_threads, progress=share)
+        volume, filled = fill_holes(
+            volume,
+            weight,
+            fill,
+            size=fill_size,
+            extend=fill_extend,
+            out=volume,
+            num_threads=num_threads,
+            progress=share,
+        )
     return CompoundResult(Volume.on(grid, volume), weight, filled)
 
 
