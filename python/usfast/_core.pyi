@@ -190,3 +190,42 @@ def confidence_maps(
 ) -> NDArray[Any]: ...
 def confidence_bytes(height: int, width: int, single: bool) -> float: ...
 def confidence_forget() -> None: ...
+
+# bricks
+class Bricks:
+    def __init__(
+        self,
+        begin: tuple[int, int, int],
+        end: tuple[int, int, int],
+        method: str,
+        mode: str,
+        radius: int,
+        sigma: float,
+        classes: int,
+        bytes: bool,
+    ) -> None: ...
+    def add(
+        self,
+        frames: NDArray[Any],
+        index: NDArray[np.int64],
+        image_to_voxel: NDArray[np.float64],
+        mask: NDArray[np.uint8] | None,
+        importance: NDArray[np.float32] | None,
+        undo: bool,
+        threads: int,
+        progress: _Progress,
+    ) -> None: ...
+    def write(
+        self,
+        begin: tuple[int, int, int],
+        volume: NDArray[Any],
+        weight: NDArray[np.float32],
+        threads: int,
+        progress: _Progress,
+    ) -> None: ...
+    def touched(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]: ...
+    def clear(self) -> None: ...
+    def nbytes(self) -> int: ...
+    def scratch_bytes(self) -> int: ...
+    def side(self) -> int: ...
+    def cell(self) -> int: ...

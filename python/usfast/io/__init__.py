@@ -9,6 +9,7 @@ loaded when a format needs them.
 from usfast.io.calibration import Calibration, read_calibration
 from usfast.io.config import HoleFillingElement, PlusConfig, Reconstruction, read_config
 from usfast.io.describe import Description, describe
+from usfast.io.raw_volume import VolumeParts, map_volume, volume_parts
 from usfast.io.sequence import read_frames
 from usfast.io.sweeps import iter_sweep, read_sweep, write_sweep
 from usfast.io.tracked import TrackedSequence, read_transforms
@@ -21,14 +22,17 @@ __all__ = [
     "PlusConfig",
     "Reconstruction",
     "TrackedSequence",
+    "VolumeParts",
     "describe",
     "iter_sweep",
+    "map_volume",
     "read_calibration",
     "read_config",
     "read_frames",
     "read_sweep",
     "read_transforms",
     "read_volume",
+    "volume_parts",
     "write_sweep",
     "write_volume",
 ]

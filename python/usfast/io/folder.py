@@ -53,11 +53,13 @@ def open_folder(path: Path) -> Recording:
     text = path / "meta.json"
     meta = meta_from_json(text, text.read_text(encoding="utf-8", errors="replace")) if text.is_file() else {}
 
+    def read(start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        images = _stack(files[start:stop], first.shape).astype(dtype, copy=False)
+        return images, None if labels is None else _stack(labels[start:stop], first.shape)
+
     def blocks(chunk: int) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
         for start in range(0, len(files), chunk):
-            part = slice(start, start + chunk)
-            images = _stack(files[part], first.shape).astype(dtype, copy=False)
-            yield images, None if labels is None else _stack(labels[part], first.shape)
+            yield read(start, start + chunk)
 
     return Recording(
         path=path,
@@ -70,6 +72,7 @@ def open_folder(path: Path) -> Recording:
         valid=table.valid,
         mask=_read_image(mask) != 0 if mask.is_file() else None,
         meta={**meta, "format": "folder", "source": str(path)},
+        read=read,
     )
 
 

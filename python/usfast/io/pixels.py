@@ -27,10 +27,10 @@ class _Stream:
     whose output is bounded, and the sizes that the file states are not used.
     """
 
-    def __init__(self, header: SequenceHeader) -> None:
+    def __init__(self, header: SequenceHeader, skip: int = 0) -> None:
         self._header = header
         self._file: BinaryIO = open(header.data_path, "rb")  # noqa: SIM115  (closed by close)
-        self._file.seek(header.offset)
+        self._file.seek(header.offset + skip)
         self._inflate: Any = None if header.encoding == "raw" else self._inflater()
         self._rest = b""
 
@@ -95,7 +95,13 @@ def gray(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def frame_blocks(
-    header: SequenceHeader, chunk: int, *, dtype: np.dtype[Any] | None = None, oriented: bool = True
+    header: SequenceHeader,
+    chunk: int,
+    *,
+    dtype: np.dtype[Any] | None = None,
+    oriented: bool = True,
+    first: int = 0,
+    stop: int | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Yield the frames in order as arrays (n, H, W) with n at most `chunk`.
 
@@ -108,6 +114,8 @@ def frame_blocks(
         Convert to it. Default: as in the file.
     oriented : bool
         Flip to the orientation in memory (MF, or FM for RF lines); False leaves the pixels as stored.
+    first, stop : int
+        Frames to read, of those stored raw: nothing before them is read. Default: all.
 
     Raises
     ------
@@ -128,9 +136,10 @@ def frame_blocks(
     width, height = header.size
     shape = (min(chunk, header.frames), height, width, header.channels)
     check_memory(header.path, "a block of frames", shape, stored.itemsize)
-    with closing(_Stream(header)) as stream:
-        for start in range(0, header.frames, chunk):
-            block = np.empty((min(chunk, header.frames - start), *shape[1:]), header.dtype)
+    stop = header.frames if stop is None else stop
+    with closing(_Stream(header, first * header.frame_bytes)) as stream:
+        for start in range(first, stop, chunk):
+            block = np.empty((min(chunk, stop - start), *shape[1:]), header.dtype)
             stream.fill(block.reshape(-1).view(np.uint8).data, start * header.frame_bytes)
             frames = flips(block)
             frames = frames[..., 0] if header.channels == 1 else gray(frames.astype(stored, copy=False))

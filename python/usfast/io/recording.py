@@ -37,6 +37,9 @@ class Recording:
         ``blocks(chunk)`` yields (images (n, H, W), labels (n, H, W) or None), n at most `chunk`, in order.
     image_to_world, timestamps, valid, mask, meta
         As in `Sweep`.
+    read : callable or None
+        ``read(start, stop)`` returns those images and labels at the cost of reading them alone; None where the format
+        must be read from its beginning.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Recording:
     valid: NDArray[np.bool_] | None = None
     mask: NDArray[np.bool_] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    read: Callable[[int, int], tuple[NDArray[Any], NDArray[Any] | None]] | None = None
 
     def sweep(self, progress: Progress | None = None) -> Sweep:
         """Read everything into one Sweep.

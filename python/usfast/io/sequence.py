@@ -54,6 +54,10 @@ def open_sequence(
         for block in frame_blocks(header, chunk, dtype=dtype):
             yield block, None
 
+    def read(start: int, stop: int) -> tuple[NDArray[Any], None]:
+        (block,) = frame_blocks(header, stop - start, dtype=dtype, first=start, stop=stop)
+        return block, None
+
     return Recording(
         path=path,
         frames=header.frames,
@@ -64,6 +68,7 @@ def open_sequence(
         timestamps=tracked.timestamps,
         valid=chain.ok & shown,
         meta=_meta(header, tracked, chain, shown),
+        read=read if header.encoding == "raw" else None,
     )
 
 

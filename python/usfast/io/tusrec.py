@@ -75,12 +75,13 @@ def open_hdf5(path: Path, calibration: str | Path | None = None) -> Recording:
         frames=count,
         size=(height, width),
         dtype=dtype,
-        blocks=lambda chunk: _blocks(path, count, chunk, dtype),
+        blocks=lambda chunk: _blocks(path, 0, count, chunk, dtype),
         image_to_world=poses,
         timestamps=timestamps,
         valid=valid & np.isfinite(poses).all(axis=(1, 2)),
         mask=mask,
         meta={**meta, "format": "HDF5", "source": str(path)},
+        read=lambda start, stop: next(_blocks(path, start, stop, stop - start, dtype)),
     )
 
 
@@ -127,7 +128,7 @@ def _meta(path: Path, file: Any) -> dict[str, Any]:
 
 
 def _blocks(
-    path: Path, count: int, chunk: int, dtype: np.dtype[Any]
+    path: Path, first: int, end: int, chunk: int, dtype: np.dtype[Any]
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
     import h5py
 
@@ -136,8 +137,8 @@ def _blocks(
         labels = own_dataset(path, file, "labels") if "labels" in file else None
         if labels is not None and (labels.shape != frames.shape or labels.dtype.kind not in "bui"):
             raise FormatError(f"{path}: labels are {labels.dtype} of {labels.shape}, frames of {frames.shape}")
-        for start in range(0, count, chunk):
-            part = slice(start, min(start + chunk, count))
+        for start in range(first, end, chunk):
+            part = slice(start, min(start + chunk, end))
             shape = (part.stop - start, *frames.shape[1:])
             check_memory(path, "a block of frames", shape, frames.dtype.itemsize + dtype.itemsize)
             yield frames[part].astype(dtype, copy=False), None if labels is None else labels[part]

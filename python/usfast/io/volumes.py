@@ -73,8 +73,10 @@ def read_volume(path: str | Path) -> Volume:
         raise GeometryError(f"{path}: {error}") from None
 
 
-def volume_information(path: Path) -> Any:
+def volume_information(path: Path, *, in_memory: bool = True) -> Any:
     """Return a SimpleITK reader that knows size and type of a volume; nothing large is allocated.
+
+    A volume that is to be read whole (`in_memory`) must fit.
 
     Raises
     ------
@@ -101,7 +103,8 @@ def volume_information(path: Path) -> Any:
     if _suffix(path) in (".nii", ".nii.gz"):
         need += _NIFTI_HEADER
     check_size(path, "the voxels", need, present, compressed=_suffix(path) != ".nii")
-    check_memory(path, "the volume", size, 2 * itemsize)  # SimpleITK's copy and ours
+    if in_memory:
+        check_memory(path, "the volume", size, 2 * itemsize)  # SimpleITK's copy and ours
     return reader
 
 
