@@ -188,3 +188,21 @@ def confidence_maps(
 ) -> NDArray[Any]: ...
 def confidence_bytes(height: int, width: int, single: bool) -> float: ...
 def confidence_forget() -> None: ...
+
+# interpolate
+def interpolate(
+    frames: NDArray[Any],
+    index: NDArray[np.intp],
+    image_to_voxel: NDArray[np.float64],
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    mask: NDArray[np.uint8] | None,
+    importance: NDArray[np.float32] | None,
+    method: str,
+    reach: float,
+    alpha: float,
+    largest_alpha: float,
+    halfway: float,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
