@@ -229,3 +229,20 @@ class Bricks:
     def scratch_bytes(self) -> int: ...
     def side(self) -> int: ...
     def cell(self) -> int: ...
+# interpolate
+def interpolate(
+    frames: NDArray[Any],
+    index: NDArray[np.intp],
+    image_to_voxel: NDArray[np.float64],
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    mask: NDArray[np.uint8] | None,
+    importance: NDArray[np.float32] | None,
+    method: str,
+    reach: float,
+    alpha: float,
+    largest_alpha: float,
+    halfway: float,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
