@@ -188,3 +188,14 @@ def confidence_maps(
 ) -> NDArray[Any]: ...
 def confidence_bytes(height: int, width: int, single: bool) -> float: ...
 def confidence_forget() -> None: ...
+
+# refine
+def match_frames(
+    volume: NDArray[np.float32],
+    spacing: tuple[float, float, float],
+    frames: NDArray[np.float32],
+    pixel_to_voxel: NDArray[np.float64],
+    pivots: NDArray[np.float64],
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]: ...
