@@ -246,3 +246,13 @@ def interpolate(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+# refine
+def match_frames(
+    volume: NDArray[np.float32],
+    spacing: tuple[float, float, float],
+    frames: NDArray[np.float32],
+    pixel_to_voxel: NDArray[np.float64],
+    pivots: NDArray[np.float64],
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]: ...
