@@ -229,6 +229,7 @@ class Bricks:
     def scratch_bytes(self) -> int: ...
     def side(self) -> int: ...
     def cell(self) -> int: ...
+
 # interpolate
 def interpolate(
     frames: NDArray[Any],
@@ -246,6 +247,7 @@ def interpolate(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
 # refine
 def match_frames(
     volume: NDArray[np.float32],

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from usfast.compound.motions import correction_matrices, rotation_jacobian
-from usfast.compound.overlap import Matches, Splat, match, others, splat
-from usfast.compound.pyramid import CoarseFrames
-from usfast.compound.splines import PenalisedSpline
+from usfast.compound.refinement.motions import correction_matrices, rotation_jacobian
+from usfast.compound.refinement.overlap import Matches, Splat, match, others, splat
+from usfast.compound.refinement.pyramid import CoarseFrames
+from usfast.compound.refinement.splines import PenalisedSpline
 from usfast.volume import Grid
 
 __all__ = ["Belief", "Level", "Limits", "Path", "align", "frame_matches"]

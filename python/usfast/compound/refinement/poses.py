@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from usfast._arguments import positive
 from usfast._threads import get_num_threads
 from usfast.compound.memory import check_memory
-from usfast.compound.motions import best_rigid
-from usfast.compound.overlap import Matches, splat_volume
-from usfast.compound.pyramid import coarse_frames
-from usfast.compound.registration import Belief, Level, Limits, Path, align, frame_matches
-from usfast.compound.splines import PenalisedSpline
+from usfast.compound.refinement.motions import best_rigid
+from usfast.compound.refinement.overlap import Matches, splat_volume
+from usfast.compound.refinement.pyramid import coarse_frames
+from usfast.compound.refinement.registration import Belief, Level, Limits, Path, align, frame_matches
+from usfast.compound.refinement.splines import PenalisedSpline
 from usfast.compound.sweeps import CompoundResult
 from usfast.errors import GeometryError
 from usfast.sweep import Sweep

@@ -9,8 +9,8 @@ from reference.sweeps import rotation
 
 from usfast import Sweep, Volume, _core
 from usfast.compound import compound, overlap_ncc, refine_poses
-from usfast.compound.motions import best_rigid, correction_matrices, rotation_jacobian, rotation_matrices
-from usfast.compound.splines import PenalisedSpline
+from usfast.compound.refinement.motions import best_rigid, correction_matrices, rotation_jacobian, rotation_matrices
+from usfast.compound.refinement.splines import PenalisedSpline
 from usfast.errors import GeometryError
 
 few = settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from usfast.compound.contrast import local_contrast
+from usfast.compound.refinement.contrast import local_contrast
 from usfast.sweep import Sweep
 
 __all__ = ["CONTRAST_WINDOW", "CoarseFrames", "coarse_frames"]

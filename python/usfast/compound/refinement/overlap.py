@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from usfast import _core
 from usfast.compound.arrays import compound_arrays
-from usfast.compound.contrast import local_contrast
-from usfast.compound.pyramid import CONTRAST_WINDOW, CoarseFrames
+from usfast.compound.refinement.contrast import local_contrast
+from usfast.compound.refinement.pyramid import CONTRAST_WINDOW, CoarseFrames
 from usfast.volume import Grid, Volume
 
 __all__ = ["Matches", "Splat", "match", "others", "splat", "splat_volume"]
