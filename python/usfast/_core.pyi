@@ -258,3 +258,29 @@ def match_frames(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]: ...
+# labels
+def blend_distances(
+    fields: NDArray[np.float32],
+    present: list[bool],
+    to_field: NDArray[np.float64],
+    bracket: NDArray[np.float64],
+    way: list[float],
+    discs: NDArray[np.float64],
+    frames: NDArray[np.float64],
+    share: NDArray[np.float64],
+    ends: int,
+    threads: int,
+) -> NDArray[np.float32]: ...
+def paint_labels(
+    passes: list[tuple[Any, ...]], structures: int, shape: tuple[int, int, int], threads: int, progress: _Progress
+) -> NDArray[np.uint8]: ...
+def smooth_codes(
+    codes: NDArray[np.uint8],
+    kernel: NDArray[np.float32],
+    planar: bool,
+    bonus: NDArray[np.float32],
+    count: bool,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+def dilation_steps(seed: NDArray[np.uint8], region: NDArray[np.uint8]) -> NDArray[np.int32]: ...
