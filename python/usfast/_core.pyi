@@ -188,3 +188,16 @@ def confidence_maps(
 ) -> NDArray[Any]: ...
 def confidence_bytes(height: int, width: int, single: bool) -> float: ...
 def confidence_forget() -> None: ...
+
+# seeds
+def grow_from_seeds(
+    image: NDArray[Any],
+    seeds: NDArray[np.uint8],
+    mask: NDArray[np.uint8] | None,
+    low: float,
+    scale: float,
+    step: tuple[float, float, float],
+    diagonals: bool,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]: ...
