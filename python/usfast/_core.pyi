@@ -284,3 +284,15 @@ def smooth_codes(
     progress: _Progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 def dilation_steps(seed: NDArray[np.uint8], region: NDArray[np.uint8]) -> NDArray[np.int32]: ...
+# seeds
+def grow_from_seeds(
+    image: NDArray[Any],
+    seeds: NDArray[np.uint8],
+    mask: NDArray[np.uint8] | None,
+    low: float,
+    scale: float,
+    step: tuple[float, float, float],
+    diagonals: bool,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]: ...
