@@ -1,0 +1,1 @@
+"""Labels (minimal, for this part only)."""
