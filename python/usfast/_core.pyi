@@ -188,3 +188,17 @@ def confidence_maps(
 ) -> NDArray[Any]: ...
 def confidence_bytes(height: int, width: int, single: bool) -> float: ...
 def confidence_forget() -> None: ...
+
+# confidence of volumes
+def confidence_volume(
+    attenuated: NDArray[np.float64],
+    state: NDArray[np.uint8],
+    beta: float,
+    gamma: float,
+    tolerance: float,
+    axis: int,
+    most_iterations: int,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float64], bool, int, float]: ...
+def confidence_volume_bytes(z: int, y: int, x: int) -> float: ...
