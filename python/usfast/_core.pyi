@@ -296,3 +296,16 @@ def grow_from_seeds(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]: ...
+# confidence of volumes
+def confidence_volume(
+    attenuated: NDArray[np.float64],
+    state: NDArray[np.uint8],
+    beta: float,
+    gamma: float,
+    tolerance: float,
+    axis: int,
+    most_iterations: int,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float64], bool, int, float]: ...
+def confidence_volume_bytes(z: int, y: int, x: int) -> float: ...

@@ -115,6 +115,49 @@ def test_volumes_slice_by_slice(usfast: Run, tmp_path: Path, beam: str, lateral:
     np.testing.assert_allclose(np.moveaxis(maps.array, axes, (1, 2)), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("beam", "axis"), [("y", 1), ("z", 0)])
+def test_volumes_as_a_whole(usfast: Run, tmp_path: Path, beam: str, axis: int) -> None:
+    array = np.random.default_rng(9).integers(0, 256, (7, 8, 9), np.uint8)
+    io.write_volume(Volume(array, (0.5, 0.6, 0.7), origin=(1, 2, 3)), tmp_path / "v.nrrd")
+    said = _ok(usfast("confidence", tmp_path / "v.nrrd", "-o", tmp_path / "m.nrrd", "--3d", "--beam", beam,
+                      "--gamma", 0.1, "--overlay", tmp_path / "o.png"))  # fmt: skip
+    maps = io.read_volume(tmp_path / "m.nrrd")
+    assert maps.array.dtype == np.float32 and maps.grid == io.read_volume(tmp_path / "v.nrrd").grid
+    expected = confidence.confidence_volume(array, gamma=0.1, axis=axis)
+    np.testing.assert_allclose(maps.array, expected, atol=3e-6)
+    assert "random walk" in said
+
+
+def test_a_masked_volume_as_a_whole(usfast: Run, tmp_path: Path) -> None:
+    array = np.random.default_rng(9).integers(0, 256, (5, 16, 14), np.uint8)
+    mask = np.zeros((16, 14), np.uint8)
+    mask[2:14, 3:12] = 255
+    io.write_volume(Volume(array, 1.0), tmp_path / "v.nrrd")
+    iio.imwrite(tmp_path / "mask.png", mask)
+    _ok(usfast("confidence", tmp_path / "v.nrrd", "-o", tmp_path / "m.nrrd", "--3d", "--mask", tmp_path / "mask.png"))
+    found = io.read_volume(tmp_path / "m.nrrd").array
+    assert not found[:, mask == 0].any()
+    expected = confidence.confidence_volume(array[:, 2:14, 3:12])
+    np.testing.assert_allclose(found[:, 2:14, 3:12], expected, atol=3e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "directed"], "--3d does not go with --method directed"),
+        (["--sink-mode", "mid"], "--sink-mode does not go with --3d"),
+        (["--mode", "RF"], "--mode does not go with --3d"),
+        (["--agree", "1"], "--agree does not go with --3d"),
+        ([], "--3d is for volumes"),
+    ],
+)
+def test_what_does_not_go_with_3d(
+    usfast: Run, image: np.ndarray, tmp_path: Path, options: list[str], words: str
+) -> None:
+    iio.imwrite(tmp_path / "a.png", image)
+    _refused(usfast("confidence", tmp_path / "a.png", "-o", tmp_path / "m.npy", "--3d", *options), words)
+
+
 def test_masks(usfast: Run, image: np.ndarray, tmp_path: Path) -> None:
     mask = np.zeros_like(image)
     mask[2:18, 3:12] = 255

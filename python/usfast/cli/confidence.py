@@ -182,6 +182,9 @@ def confidence(
     ] = None,
     beam: Annotated[Axis, typer.Option(help="Axis of a volume along which sound travels.")] = Axis.y,
     lateral: Annotated[Axis, typer.Option(help="Axis of a volume along which scan lines lie side by side.")] = Axis.x,
+    solid: Annotated[
+        bool, typer.Option("--3d", help="One map of the whole volume (26 neighbours) instead of one a slice.")
+    ] = False,
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="PLUS config (its clip rectangle and fan count too) or calibration file."),
@@ -201,6 +204,8 @@ def confidence(
         figure_format(overlay)
     origin = _Input(source, config, image_frame, reference_frame, beam, lateral)
     load = origin.open(out)
+    if solid:
+        _check_solid(method, settings, agree)
     inputs = [path for path in (source, config) if path is not None]
     if mask not in (None, "auto"):
         inputs.append(Path(str(mask)))
@@ -208,7 +213,9 @@ def confidence(
         loaded = _masked(load(), mask)
         if agree is not None and loaded.sweep is None:
             raise ValueError(f"--agree is for tracked sweeps; {source} holds an image or a volume")
-        maps, seconds = _maps(loaded, method, settings, threads)
+        if solid and loaded.what != "slices":
+            raise ValueError(f"--3d is for volumes; {source} holds {loaded.what}")
+        maps, seconds = _solid_map(loaded, settings, threads) if solid else _maps(loaded, method, settings, threads)
         if agree is not None and loaded.sweep is not None:
             maps = _agreeing(replace(loaded.sweep, mask=loaded.mask), maps, agree, threads)
         _write(loaded, maps, out, drafts)
@@ -228,6 +235,16 @@ def _settings(method: MapMethod, **options: Any) -> dict[str, Any]:
         if name not in _TAKES[method]:
             raise ValueError(f"--{name.replace('_', '-')} does not go with --method {method}")
     return {name: str(value) if isinstance(value, StrEnum) else value for name, value in asked.items()}
+
+
+def _check_solid(method: MapMethod, settings: dict[str, Any], agree: float | None) -> None:
+    if method != MapMethod.random_walk:
+        raise ValueError(f"--3d does not go with --method {method}")
+    for name in ("mode", "sink_mode"):
+        if name in settings:
+            raise ValueError(f"--{name.replace('_', '-')} does not go with --3d")
+    if agree is not None:
+        raise ValueError("--agree does not go with --3d")
 
 
 def _masked(loaded: _Source, mask: str | None) -> _Source:
@@ -262,6 +279,25 @@ def _maps(
             loaded.frames, str(method), mask=loaded.mask, num_threads=threads, progress=progress, **settings
         )
     return maps, perf_counter() - start
+
+
+def _solid_map(loaded: _Source, settings: dict[str, Any], threads: int | None) -> tuple[NDArray[Any], float]:
+    import numpy as np
+
+    from usfast.confidence.sector import sector_seeds
+    from usfast.confidence.volumes import confidence_volume
+
+    region: dict[str, Any] = {}
+    if loaded.mask is not None:  # the same in every slice
+        seeds = sector_seeds(loaded.mask)
+        found = {"mask": loaded.mask, "sources": seeds.sources, "sinks": seeds.sinks}
+        region = {name: np.broadcast_to(value, loaded.frames.shape) for name, value in found.items()}
+        depth = seeds.depth
+        region["depth"] = depth if depth.ndim == 1 else np.broadcast_to(depth, loaded.frames.shape)
+    start = perf_counter()
+    with progress_bar("computing confidence") as progress:
+        maps = confidence_volume(loaded.frames, num_threads=threads, progress=progress, **settings, **region)
+    return maps.astype(np.float32), perf_counter() - start
 
 
 def _agreeing(sweep: Sweep, maps: NDArray[Any], spacing: float, threads: int | None) -> NDArray[Any]:

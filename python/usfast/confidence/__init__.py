@@ -1,7 +1,8 @@
 """Confidence maps: how far sound reached each pixel of an ultrasound image, from 0 to 1.
 
-`confidence_map` is the random walk of Karamalis et al. 2012; `directed_map`, `attenuation_map` and `transmittance` are
-other models. `frame_maps`, `sweep_weights` and `agreeing_maps` serve sweeps.
+`confidence_map` is the random walk of Karamalis et al. 2012, `confidence_volume` the same in three dimensions;
+`directed_map`, `attenuation_map` and `transmittance` are other models. `frame_maps`, `sweep_weights` and
+`agreeing_maps` serve sweeps.
 """
 
 from usfast.confidence.agreement import agreeing_maps
@@ -12,6 +13,7 @@ from usfast.confidence.maps import MODES, PRECISIONS, VARIANTS, clear_cache, con
 from usfast.confidence.sector import SectorSeeds, sector_seeds
 from usfast.confidence.seeds import SINK_MODES
 from usfast.confidence.transmittance import transmittance
+from usfast.confidence.volumes import confidence_volume
 
 __all__ = [
     "MAP_METHODS",
@@ -24,6 +26,7 @@ __all__ = [
     "attenuation_map",
     "clear_cache",
     "confidence_map",
+    "confidence_volume",
     "directed_map",
     "frame_maps",
     "sector_seeds",
