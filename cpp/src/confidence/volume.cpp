@@ -186,17 +186,16 @@ void write_system(System& s, const double* a, const std::uint8_t* state, const C
     largest_differences(s, a, state, vertical, largest);
     const double first = std::max(largest[0], largest[1]) + 0x1p-52;
     const double second = std::max(largest[1] / first, largest[0] / first + options.gamma) + 0x1p-52;
-    each_row_of_edges(s,
-                      [&](int k, std::int64_t p, std::int64_t q, std::int64_t count, std::int64_t node, std::int64_t) {
-                          double part[256];
-                          for (std::int64_t i = 0; i < count; i += 256) {
-                              const std::int64_t some = std::min<std::int64_t>(256, count - i);
-                              confidence_table().weights(a + p + i, a + q + i, some, first,
-                                                         vertical[k] ? 0 : options.gamma, second, options.beta, part);
-                              for (std::int64_t j = 0; j < some; ++j)
-                                  s.lattice.weight[k][node + i + j] = static_cast<float>(part[j]);
-                          }
-                      });
+    each_row_of_edges(
+        s, [&](int k, std::int64_t p, std::int64_t q, std::int64_t count, std::int64_t node, std::int64_t) {
+            double part[256];
+            for (std::int64_t i = 0; i < count; i += 256) {
+                const std::int64_t some = std::min<std::int64_t>(256, count - i);
+                confidence_table().weights(a + p + i, a + q + i, some, first, vertical[k] ? 0 : options.gamma, second,
+                                           options.beta, 1e-5, part);
+                for (std::int64_t j = 0; j < some; ++j) s.lattice.weight[k][node + i + j] = static_cast<float>(part[j]);
+            }
+        });
     std::vector<float> sought = s.vector<float>(), known = s.vector<float>(), sources = s.vector<float>();
     s.right = s.vector<double>();
     const std::int64_t margin = s.lattice.margin;
