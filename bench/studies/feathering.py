@@ -1,6 +1,6 @@
 """What feathering does to the lines at image borders: pictures and a number, simulated and real.
 
-    python bench/studies/feathering.py [--data FOLDER] [--figure docs/feathering.png] [--json FILE]
+    python bench/studies/feathering.py [--tiny] [--data FOLDER] [--figure docs/feathering.png] [--json FILE]
 
 The number is the seam step, grey levels: across the left and right borders of the frames, where others continue the
 view, how much the compounded values jump beyond their trend on both sides. Means over 40 rows of all frames of a pass
@@ -170,12 +170,13 @@ def draw(rows, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tiny", action="store_true", help="the simulated case only")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     cases = [simulated]
-    if (arguments.data / "plus_spine").is_dir():
+    if (arguments.data / "plus_spine").is_dir() and not arguments.tiny:
         data = arguments.data
         cases += [lambda: liver(data, 2), lambda: liver(data, 1), lambda: spine(data)]
     rows = [study(make()) for make in cases]
