@@ -19,9 +19,11 @@ def compound(
     classes: int,
     mask: NDArray[np.uint8] | None,
     importance: NDArray[np.float32] | None,
+    weighed: bool,
+    statistics: bool,
     threads: int,
     progress: _Progress,
-) -> tuple[NDArray[Any], NDArray[np.float32]]: ...
+) -> tuple[NDArray[Any], NDArray[np.float32] | None, NDArray[np.float32] | None, NDArray[np.uint32] | None]: ...
 def fill_holes(
     volume: NDArray[np.float32],
     weight: NDArray[np.float32],
@@ -188,3 +190,15 @@ def confidence_maps(
 ) -> NDArray[Any]: ...
 def confidence_bytes(height: int, width: int, single: bool) -> float: ...
 def confidence_forget() -> None: ...
+
+# compound
+def compound_scratch(
+    image_to_voxel: NDArray[np.float64],
+    size: tuple[int, int, int],
+    method: str,
+    mode: str,
+    radius: int,
+    classes: int,
+    statistics: bool,
+    threads: int,
+) -> int: ...

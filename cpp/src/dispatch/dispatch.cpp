@@ -66,13 +66,36 @@ const char* isa() { return level == Level::v4_vnni ? "x86-64-v4-vnni" : level ==
     const Table& family##_table() { return isa_baseline::family##_kernels; }
 #endif
 
-USFAST_PICK(ScatterTable, scatter)
 USFAST_PICK(BeamformTable, beamform)
 USFAST_PICK(ConfidenceTable, confidence)
 USFAST_PICK(ResampleTable, resample)
 USFAST_PICK(SplatTable, splat)
 USFAST_PICK(SurfaceTable, surface)
 USFAST_PICK(TrackingTable, tracking)
+
+namespace isa_baseline {
+extern const ScatterTable scatter_kernels;
+}
+#ifdef USFAST_HAVE_X86_64_V3
+namespace isa_x86_64_v3 {
+extern const ScatterTable scatter_kernels;
+}
+#endif
+#ifdef USFAST_HAVE_X86_64_V4_VNNI
+namespace isa_x86_64_v4_vnni {
+extern const ScatterTable scatter_kernels;
+}
+#endif
+
+const ScatterTable& scatter_table() {
+#ifdef USFAST_HAVE_X86_64_V4_VNNI
+    if (level == Level::v4_vnni) return isa_x86_64_v4_vnni::scatter_kernels;
+#endif
+#ifdef USFAST_HAVE_X86_64_V3
+    if (level != Level::baseline) return isa_x86_64_v3::scatter_kernels;
+#endif
+    return isa_baseline::scatter_kernels;
+}
 
 template <>
 const ProductTable<std::int32_t>& product_table() {
