@@ -19,9 +19,11 @@ def compound(
     classes: int,
     mask: NDArray[np.uint8] | None,
     importance: NDArray[np.float32] | None,
+    weighed: bool,
+    statistics: bool,
     threads: int,
     progress: _Progress,
-) -> tuple[NDArray[Any], NDArray[np.float32]]: ...
+) -> tuple[NDArray[Any], NDArray[np.float32] | None, NDArray[np.float32] | None, NDArray[np.uint32] | None]: ...
 def fill_holes(
     volume: NDArray[np.float32],
     weight: NDArray[np.float32],
@@ -309,3 +311,14 @@ def confidence_volume(
     progress: _Progress,
 ) -> tuple[NDArray[np.float64], bool, int, float]: ...
 def confidence_volume_bytes(z: int, y: int, x: int) -> float: ...
+# compound
+def compound_scratch(
+    image_to_voxel: NDArray[np.float64],
+    size: tuple[int, int, int],
+    method: str,
+    mode: str,
+    radius: int,
+    classes: int,
+    statistics: bool,
+    threads: int,
+) -> int: ...

@@ -22,6 +22,8 @@ struct FrameStack {
     const std::uint8_t* mask;           // (height, width), 0 = leave out; may be null
     const float* importance;            // weight of each pixel, >= 0; may be null
     std::int64_t importance_stride[3];  // elements between frames, rows, columns; 0 = the same for all
+    const std::int64_t* columns =
+        nullptr;  // (height, 2) begin and end of what the mask leaves of each row; may be null
 };
 
 struct GridSize {
@@ -35,13 +37,24 @@ struct CompoundOptions {
     double sigma = 1.0;  // gaussian: standard deviation, voxels
     int classes = 0;     // vote: pixels hold class indices below this
     int threads = 1;
+    bool statistics = false;  // mean: keep what variance and number of hits need
 };
 
-// Writes volume (z, y, x) -- float values, or uint8 class indices for Mode::vote -- and weight (z, y, x); 0 where no
-// pixel fell. The bits do not depend on the number of threads: each voxel is owned by one task, which takes the
-// frames in order. Sums are kept in double. Time O(pixels * voxels of the kernel); memory beyond the outputs is one
-// slab of voxels a thread. Returns false where `progress` stopped the work.
-bool compound(const FrameStack& frames, const GridSize& size, const CompoundOptions& options, void* volume,
-              float* weight, const Progress& progress = {});
+// Where compounding writes, each (z, y, x); 0 where no pixel fell.
+struct CompoundResults {
+    void* volume;                   // float values, or uint8 class indices for Mode::vote
+    float* weight;                  // may be null
+    float* variance = nullptr;      // with statistics: of the values in each voxel, weighted, of the population
+    std::uint32_t* hits = nullptr;  // with statistics: number of pixels that reached it with a weight
+};
+
+// The bits do not depend on the number of threads: each voxel is owned by one task, which takes the frames in order.
+// Sums are kept in double precision, those of linear and Gaussian means in single precision. Time O(pixels * voxels of
+// the kernel); memory beyond the results is `compound_scratch`. Returns false where `progress` stopped the work.
+bool compound(const FrameStack& frames, const GridSize& size, const CompoundOptions& options,
+              const CompoundResults& results, const Progress& progress = {});
+
+// Bytes that compound() takes beyond the results.
+std::int64_t compound_scratch(const FrameStack& frames, const GridSize& size, const CompoundOptions& options);
 
 }  // namespace usfast

@@ -1,21 +1,17 @@
-// Which voxels does a pixel reach, and what does it add there? One row of one frame at a time: the columns that can
-// reach the slab are found in closed form, located in blocks that the compiler vectorises, then scattered in order.
+// Which voxels does a pixel reach, and what does it add there? The ways that need no single-precision or packed sums:
+// one voxel after the other, in double precision. The common means have files of their own.
 #include "scatter.hpp"
 
 #include <cmath>
 
-#include "../dispatch/level.hpp"
+#include "kernels.hpp"
+#include "rows.hpp"
 
 namespace usfast {
 namespace {
 
 using Pair = double __attribute__((vector_size(16)));
-using TwoPairs = double __attribute__((vector_size(32), aligned(16)));
-
-template <typename A, typename B>
-constexpr bool same = false;
-template <typename A>
-constexpr bool same<A, A> = true;
+using Moments = double __attribute__((vector_size(32), aligned(16)));
 
 constexpr int block = 64;
 constexpr int max_width = 33;  // widest Gaussian kernel
@@ -27,82 +23,19 @@ struct Block {
     double value[block], weight[block];
 };
 
-struct Interval {
-    std::int64_t begin, end;
-};
-
-// Columns u for which low <= a + b u <= high can hold; a little more than that rather than less.
-inline void narrow(Interval& columns, double a, double b, double low, double high) {
-    if (b < 0) {
-        const double t = -low;
-        low = -high, high = t, a = -a, b = -b;
-    }
-    if (b < 1e-12) {
-        // Less than a thousandth of a voxel over any row: in or out as a whole.
-        if (a < low - 1 || a > high + 1) columns.end = columns.begin;
-        return;
-    }
-    const double first = (low - a) / b - 1, last = (high - a) / b + 2;
-    if (first > static_cast<double>(columns.begin))
-        columns.begin = first < static_cast<double>(columns.end) ? static_cast<std::int64_t>(first) : columns.end;
-    if (last < static_cast<double>(columns.end))
-        columns.end = last > static_cast<double>(columns.begin) ? static_cast<std::int64_t>(last) : columns.begin;
-}
-
-inline std::int32_t floor_int(double p) {
-    // Pixels far outside stay outside, and the conversion defined.
-    p = p < -1e9 ? -1e9 : p;
-    p = p > 1e9 ? 1e9 : p;
-    const auto truncated = static_cast<std::int32_t>(p);
-    return truncated - (static_cast<double>(truncated) > p);
-}
-
-// How the cells of a slab are addressed and which pixels reach it: those whose first voxel (floor for linear, nearest
-// otherwise) lies in [low, high) on each axis.
-struct Target {
-    std::int64_t stride_y, stride_z, origin;
-    std::int32_t low[3], high[3];
-
-    Target(const Slab& slab, std::int64_t below, std::int64_t above)
-        : stride_y(slab.end[0] - slab.begin[0] + 2 * slab.pad),
-          stride_z(stride_y * (slab.end[1] - slab.begin[1] + 2 * slab.pad)),
-          origin(slab.pad - slab.begin[0] + (slab.pad - slab.begin[1]) * stride_y +
-                 (slab.pad - slab.begin[2]) * stride_z) {
-        for (int a = 0; a < 3; ++a) {
-            low[a] = static_cast<std::int32_t>(slab.begin[a] - below);
-            high[a] = static_cast<std::int32_t>(slab.end[a] + above);
-        }
-    }
-};
-
-template <typename T>
-struct Row {
-    const T* pixels;
-    const std::uint8_t* mask;
-    const float* importance;
-    std::int64_t importance_stride;
-    double base[3], step[3];
-};
-
 // Pixels [u, u + count) of the row: which cell, how far from its centre, what value and importance.
-template <typename T, bool linear>
+template <typename T>
 inline void locate(const Row<T>& row, const Target& target, std::int64_t u, int count, Block& b) {
-    const double shift = linear ? 0.0 : 0.5;
     const auto first = static_cast<std::int32_t>(u);
-    const auto stride_y = static_cast<std::int32_t>(target.stride_y),
-               stride_z = static_cast<std::int32_t>(target.stride_z);
     for (int j = 0; j < count; ++j) {
         const auto column = static_cast<double>(first + j);
         const double px = row.step[0] * column + row.base[0];
         const double py = row.step[1] * column + row.base[1];
         const double pz = row.step[2] * column + row.base[2];
-        const std::int32_t x = floor_int(px + shift), y = floor_int(py + shift), z = floor_int(pz + shift);
+        const std::int32_t x = floor_int(px + target.shift), y = floor_int(py + target.shift),
+                           z = floor_int(pz + target.shift);
         b.fx[j] = px - x, b.fy[j] = py - y, b.fz[j] = pz - z;
-        const bool reaches = (x >= target.low[0]) & (x < target.high[0]) & (y >= target.low[1]) & (y < target.high[1]) &
-                             (z >= target.low[2]) & (z < target.high[2]);
-        const std::int64_t cell =
-            target.origin + static_cast<std::int64_t>(z) * stride_z + static_cast<std::int64_t>(y) * stride_y + x;
-        b.cell[j] = reaches ? cell : -1;
+        b.cell[j] = target.origin + x * target.stride[0] + y * target.stride[1] + z * target.stride[2];
     }
     for (int j = 0; j < count; ++j) b.value[j] = static_cast<double>(row.pixels[u + j]);
     for (int j = 0; j < count; ++j) b.weight[j] = 1;
@@ -120,10 +53,11 @@ inline void locate(const Row<T>& row, const Target& target, std::int64_t u, int 
 }
 
 // What happens to one voxel that a pixel reaches with a weight.
-struct Add {
+struct Tally {
     static void put(double* cells, std::int64_t at, double value, double weight, const CompoundOptions&, double) {
-        auto* pair = reinterpret_cast<Pair*>(cells) + at;
-        *pair += Pair{value * weight, weight};
+        if (!(weight > 0)) return;
+        auto* moments = reinterpret_cast<Moments*>(cells) + at;
+        *moments += Moments{value * weight, weight, value * value * weight, 1};
     }
 };
 struct Maximum {
@@ -159,39 +93,16 @@ inline void add_nearest(const Block& b, int count, double* cells) {
     }
 }
 
-inline void add_linear(const Block& b, int count, const Target& target, double* cells) {
-    const std::int64_t sy = 2 * target.stride_y, sz = 2 * target.stride_z;
-    for (int j = 0; j < count;) {
-        const std::int64_t cell = b.cell[j];
-        // Two neighbours along x at once: (value, weight, value, weight).
-        TwoPairs run00 = {0, 0, 0, 0}, run10 = run00, run01 = run00, run11 = run00;
-        for (; j < count && b.cell[j] == cell; ++j) {
-            const double x1 = b.fx[j], x0 = 1 - x1, y1 = b.fy[j], y0 = 1 - y1, v = b.value[j];
-            const double z1 = b.fz[j] * b.weight[j], z0 = b.weight[j] - z1;
-            const TwoPairs along_x = {x0 * v, x0, x1 * v, x1};
-            run00 += along_x * (y0 * z0);
-            run10 += along_x * (y1 * z0);
-            run01 += along_x * (y0 * z1);
-            run11 += along_x * (y1 * z1);
-        }
-        if (cell < 0) continue;
-        double* first = cells + 2 * cell;
-        *reinterpret_cast<TwoPairs*>(first) += run00;
-        *reinterpret_cast<TwoPairs*>(first + sy) += run10;
-        *reinterpret_cast<TwoPairs*>(first + sz) += run01;
-        *reinterpret_cast<TwoPairs*>(first + sy + sz) += run11;
-    }
-}
-
 template <typename Rule>
 void put_linear(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
-    const std::int64_t sy = target.stride_y, sz = target.stride_z;
+    const std::int64_t sx = target.stride[0], sy = target.stride[1], sz = target.stride[2];
     for (int j = 0; j < count; ++j) {
         if (b.cell[j] < 0) continue;
         const double wx[2] = {1 - b.fx[j], b.fx[j]}, wy[2] = {1 - b.fy[j], b.fy[j]}, wz[2] = {1 - b.fz[j], b.fz[j]};
         for (int corner = 0; corner < 8; ++corner) {
             const int x = corner & 1, y = corner >> 1 & 1, z = corner >> 2;
-            Rule::put(cells, b.cell[j] + x + y * sy + z * sz, b.value[j], wx[x] * wy[y] * wz[z], o, 0.125);
+            Rule::put(cells, b.cell[j] + x * sx + y * sy + z * sz, b.value[j], wx[x] * wy[y] * wz[z] * b.weight[j], o,
+                      0.125);
         }
     }
 }
@@ -217,43 +128,6 @@ struct GaussianAxis {
     }
 };
 
-// The usual kernel sizes: for each of the (2 radius + 1)^2 rows of voxels along x, the sums of a run of pixels around
-// one voxel stay in registers. The row is one voxel longer than the kernel, with weight 0.
-template <int radius>
-void add_gaussian(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
-    constexpr int width = 2 * radius + 1, pairs = radius + 1;
-    const double inverse = half_inverse_variance(o.sigma), shrink = std::exp(-2 * inverse);
-    TwoPairs along_x[block][pairs];
-    double plane[block][width * width];
-    for (int j = 0; j < count; ++j) {
-        if (b.cell[j] < 0) continue;
-        const GaussianAxis x(b.fx[j], radius, inverse, shrink), y(b.fy[j], radius, inverse, shrink),
-            z(b.fz[j], radius, inverse, shrink);
-        const double v = b.value[j];
-        for (int h = 0; h < radius; ++h)
-            along_x[j][h] =
-                TwoPairs{x.weight[2 * h] * v, x.weight[2 * h], x.weight[2 * h + 1] * v, x.weight[2 * h + 1]};
-        along_x[j][radius] = TwoPairs{x.weight[2 * radius] * v, x.weight[2 * radius], 0, 0};
-        for (int k = 0; k < width; ++k)
-            for (int i = 0; i < width; ++i) plane[j][k * width + i] = y.weight[i] * (z.weight[k] * b.weight[j]);
-    }
-    for (int begin = 0, end; begin < count; begin = end) {
-        const std::int64_t cell = b.cell[begin];
-        for (end = begin + 1; end < count && b.cell[end] == cell;) ++end;
-        if (cell < 0) continue;
-        const std::int64_t first = cell - radius * (1 + target.stride_y + target.stride_z);
-        for (int k = 0; k < width; ++k)
-            for (int i = 0; i < width; ++i) {
-                TwoPairs run[pairs] = {};
-                for (int j = begin; j < end; ++j)
-                    for (int h = 0; h < pairs; ++h) run[h] += along_x[j][h] * plane[j][k * width + i];
-                auto* row =
-                    reinterpret_cast<TwoPairs*>(cells + 2 * (first + k * target.stride_z + i * target.stride_y));
-                for (int h = 0; h < pairs; ++h) row[h] += run[h];
-            }
-    }
-}
-
 template <typename Rule>
 void put_gaussian(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
     const int radius = o.radius, width = 2 * radius + 1;
@@ -263,110 +137,82 @@ void put_gaussian(const Block& b, int count, const Target& target, const Compoun
         if (b.cell[j] < 0) continue;
         const GaussianAxis x(b.fx[j], radius, inverse, shrink), y(b.fy[j], radius, inverse, shrink),
             z(b.fz[j], radius, inverse, shrink);
-        const std::int64_t first = b.cell[j] - radius * (1 + target.stride_y + target.stride_z);
+        const std::int64_t first = b.cell[j] - radius * (target.stride[0] + target.stride[1] + target.stride[2]);
         for (int k = 0; k < width; ++k)
             for (int i = 0; i < width; ++i) {
                 const double plane = y.weight[i] * z.weight[k] * b.weight[j];
-                const std::int64_t row = first + k * target.stride_z + i * target.stride_y;
-                for (int h = 0; h < width; ++h) Rule::put(cells, row + h, b.value[j], x.weight[h] * plane, o, corner);
+                const std::int64_t row = first + k * target.stride[2] + i * target.stride[1];
+                for (int h = 0; h < width; ++h)
+                    Rule::put(cells, row + h * target.stride[0], b.value[j], x.weight[h] * plane, o, corner);
             }
     }
 }
 
 template <typename Rule>
 void put(const Block& b, int count, const Target& target, const CompoundOptions& o, double* cells) {
-    if constexpr (same<Rule, Add>) {
-        if (o.method == Method::gaussian && o.radius == 1) return add_gaussian<1>(b, count, target, o, cells);
-        if (o.method == Method::gaussian && o.radius == 2) return add_gaussian<2>(b, count, target, o, cells);
-        if (o.method == Method::gaussian && o.radius == 3) return add_gaussian<3>(b, count, target, o, cells);
-        if (o.method == Method::gaussian) return put_gaussian<Rule>(b, count, target, o, cells);
-        if (o.method == Method::linear) return add_linear(b, count, target, cells);
-        return add_nearest(b, count, cells);
-    } else {
-        if (o.method == Method::gaussian) return put_gaussian<Rule>(b, count, target, o, cells);
-        if (o.method == Method::linear) return put_linear<Rule>(b, count, target, o, cells);
-        for (int j = 0; j < count; ++j)
-            if (b.cell[j] >= 0) Rule::put(cells, b.cell[j], b.value[j], 1, o, 1);
-    }
+    if (o.method == Method::gaussian) return put_gaussian<Rule>(b, count, target, o, cells);
+    if (o.method == Method::linear) return put_linear<Rule>(b, count, target, o, cells);
+    for (int j = 0; j < count; ++j)
+        if (b.cell[j] >= 0) Rule::put(cells, b.cell[j], b.value[j], b.weight[j], o, 1);
 }
 
-template <typename T, typename Rule>
-void scatter_row(const Row<T>& row, Interval columns, const Target& target, const CompoundOptions& o, double* cells) {
-    Block b;
-    // Blocks start at fixed columns, so that runs, and with them the order of additions, do not depend on the slab.
-    for (std::int64_t u = columns.begin / block * block; u < columns.end; u += block) {
-        const int count = static_cast<int>(columns.end - u < block ? columns.end - u : block);
-        if (o.method == Method::linear)
-            locate<T, true>(row, target, u, count, b);
-        else
-            locate<T, false>(row, target, u, count, b);
-        put<Rule>(b, count, target, o, cells);
-    }
-}
-
-template <typename T, typename Rule>
-void scatter_frame(const FrameStack& frames, std::int64_t n, const Target& target, const CompoundOptions& o,
-                   double* cells) {
-    const double* m = frames.image_to_voxel + 12 * n;
-    const std::int64_t frame = frames.index[n], height = frames.height, width = frames.width;
-    const auto* stride = frames.importance_stride;
-    // The corners bound the frame: most frames never come near most slabs.
-    for (int a = 0; a < 3; ++a) {
-        const double sides[2] = {m[4 * a] * static_cast<double>(width - 1),
-                                 m[4 * a + 1] * static_cast<double>(height - 1)};
-        double least = m[4 * a + 3], most = least;
-        for (const double side : sides) (side < 0 ? least : most) += side;
-        if (most < target.low[a] - 1 || least > target.high[a] + 1) return;
-    }
-    for (std::int64_t v = 0; v < height; ++v) {
-        Row<T> row{static_cast<const T*>(frames.pixels) + (frame * height + v) * width,
-                   frames.mask ? frames.mask + v * width : nullptr,
-                   frames.importance ? frames.importance + frame * stride[0] + v * stride[1] : nullptr,
-                   stride[2],
-                   {},
-                   {}};
-        Interval columns{0, width};
-        for (int a = 0; a < 3; ++a) {
-            row.step[a] = m[4 * a];
-            row.base[a] = m[4 * a + 1] * static_cast<double>(v) + m[4 * a + 3];
-            narrow(columns, row.base[a], row.step[a], target.low[a] - 1, target.high[a] + 1);
-        }
-        if (columns.begin < columns.end) scatter_row<T, Rule>(row, columns, target, o, cells);
-    }
-}
-
-template <typename T, typename Rule>
-void scatter_frames(const FrameStack& frames, const CompoundOptions& o, const Slab& slab) {
+// Calls add(block, count, target) for each block of pixels. Blocks end at fixed columns, so that runs, and with them
+// the order of additions, do not depend on the slab.
+template <typename T, typename Add>
+void each_block(const FrameStack& frames, const CompoundOptions& o, const Slab& slab, const Add& add) {
     const bool linear = o.method == Method::linear;
     const std::int64_t reach = o.method == Method::gaussian ? o.radius : 0;
-    const Target target(slab, linear ? 1 : reach, reach);
+    const Target target(slab, linear ? 0 : 0.5, linear ? 1 : reach, reach);
+    Block b;
     for (std::int64_t n = 0; n < frames.used; ++n)
-        scatter_frame<T, Rule>(frames, n, target, o, static_cast<double*>(slab.cells));
+        each_row<T>(frames, n, target, [&](const Row<T>& row, Interval columns) {
+            for (std::int64_t u = columns.begin, next; u < columns.end; u = next) {
+                next = (u / block + 1) * block < columns.end ? (u / block + 1) * block : columns.end;
+                const int count = static_cast<int>(next - u);
+                locate(row, target, u, count, b);
+                add(b, count, target);
+            }
+        });
+}
+
+template <typename T, typename Rule>
+void put_all(const FrameStack& frames, const CompoundOptions& o, const Slab& slab) {
+    each_block<T>(frames, o, slab, [&](const Block& b, int count, const Target& target) {
+        put<Rule>(b, count, target, o, static_cast<double*>(slab.cells));
+    });
 }
 
 template <typename T>
-void scatter_typed(const FrameStack& frames, const CompoundOptions& o, const Slab& slab) {
+void scatter_doubles(const FrameStack& frames, const CompoundOptions& o, const Slab& slab) {
     switch (o.mode) {
         case Mode::mean:
-            return scatter_frames<T, Add>(frames, o, slab);
+            if (o.statistics) return put_all<T, Tally>(frames, o, slab);
+            return each_block<T>(frames, o, slab, [&](const Block& b, int count, const Target&) {
+                add_nearest(b, count, static_cast<double*>(slab.cells));
+            });
         case Mode::maximum:
-            return scatter_frames<T, Maximum>(frames, o, slab);
+            return put_all<T, Maximum>(frames, o, slab);
         case Mode::latest:
-            return scatter_frames<T, Latest>(frames, o, slab);
+            return put_all<T, Latest>(frames, o, slab);
         case Mode::vote:
-            return scatter_frames<T, Vote>(frames, o, slab);
+            return put_all<T, Vote>(frames, o, slab);
     }
 }
 
 void scatter(const FrameStack& frames, const CompoundOptions& o, const Slab& slab) {
-    frames.dtype == Dtype::uint8 ? scatter_typed<std::uint8_t>(frames, o, slab) : scatter_typed<float>(frames, o, slab);
+    if (o.mode == Mode::mean && !o.statistics) {
+        if (o.method == Method::linear) return USFAST_LEVEL::scatter_linear(frames, slab);
+        if (o.method == Method::gaussian) return USFAST_LEVEL::scatter_gaussian(frames, o, slab);
+    }
+    frames.dtype == Dtype::uint8 ? scatter_doubles<std::uint8_t>(frames, o, slab)
+                                 : scatter_doubles<float>(frames, o, slab);
 }
 
 }  // namespace
 
 namespace USFAST_LEVEL {
 extern const ScatterTable scatter_kernels;
-const ScatterTable scatter_kernels{scatter};
+const ScatterTable scatter_kernels{scatter, scatter_packed};
 }  // namespace USFAST_LEVEL
 
 }  // namespace usfast

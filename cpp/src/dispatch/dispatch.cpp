@@ -67,14 +67,36 @@ const char* isa() { return level == Level::v4_vnni ? "x86-64-v4-vnni" : level ==
     const Table& family##_table() { return isa_baseline::family##_kernels; }
 #endif
 
-USFAST_PICK(ScatterTable, scatter)
 USFAST_PICK(BeamformTable, beamform)
-USFAST_PICK(ConfidenceTable, confidence)
-USFAST_PICK(FillTable, fill)
 USFAST_PICK(ResampleTable, resample)
 USFAST_PICK(SplatTable, splat)
 USFAST_PICK(SurfaceTable, surface)
 USFAST_PICK(TrackingTable, tracking)
+
+// Those that gain from 512-bit vectors have a copy for the highest level, too.
+#ifdef USFAST_HAVE_X86_64_V4_VNNI
+#define USFAST_PICK_WIDE(Table, family)                                         \
+    namespace isa_baseline {                                                    \
+    extern const Table family##_kernels;                                        \
+    }                                                                           \
+    namespace isa_x86_64_v3 {                                                   \
+    extern const Table family##_kernels;                                        \
+    }                                                                           \
+    namespace isa_x86_64_v4_vnni {                                              \
+    extern const Table family##_kernels;                                        \
+    }                                                                           \
+    const Table& family##_table() {                                             \
+        return level == Level::baseline ? isa_baseline::family##_kernels        \
+               : level == Level::v3     ? isa_x86_64_v3::family##_kernels       \
+                                        : isa_x86_64_v4_vnni::family##_kernels; \
+    }
+#else
+#define USFAST_PICK_WIDE USFAST_PICK
+#endif
+
+USFAST_PICK_WIDE(ConfidenceTable, confidence)
+USFAST_PICK_WIDE(FillTable, fill)
+USFAST_PICK_WIDE(ScatterTable, scatter)
 
 template <>
 const ProductTable<std::int32_t>& product_table() {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,67 @@ __all__ = ["METHODS", "MODES", "compound_arrays"]
 METHODS = ("nearest", "linear", "gaussian")
 MODES = ("mean", "maximum", "latest", "weighted", "vote")
 MAX_KERNEL_SIZE = 33
+MAX_WEIGHT = 1e15  # sums of weighted values stay in single precision
+
+
+@overload
+def compound_arrays(
+    frames: ArrayLike,
+    image_to_world: ArrayLike,
+    grid: Grid,
+    method: str = ...,
+    mode: str = ...,
+    *,
+    valid: ArrayLike | None = ...,
+    mask: ArrayLike | None = ...,
+    weights: ArrayLike | None = ...,
+    kernel_size: int = ...,
+    sigma: float = ...,
+    statistics: Literal[False] = ...,
+    return_weight: Literal[True] = ...,
+    num_threads: int | None = ...,
+    progress: Callable[[int, int], Any] | None = ...,
+) -> tuple[NDArray[Any], NDArray[np.float32]]: ...
+
+
+@overload
+def compound_arrays(
+    frames: ArrayLike,
+    image_to_world: ArrayLike,
+    grid: Grid,
+    method: str = ...,
+    mode: str = ...,
+    *,
+    valid: ArrayLike | None = ...,
+    mask: ArrayLike | None = ...,
+    weights: ArrayLike | None = ...,
+    kernel_size: int = ...,
+    sigma: float = ...,
+    statistics: Literal[False] = ...,
+    return_weight: Literal[False],
+    num_threads: int | None = ...,
+    progress: Callable[[int, int], Any] | None = ...,
+) -> tuple[NDArray[Any], None]: ...
+
+
+@overload
+def compound_arrays(
+    frames: ArrayLike,
+    image_to_world: ArrayLike,
+    grid: Grid,
+    method: str = ...,
+    mode: str = ...,
+    *,
+    valid: ArrayLike | None = ...,
+    mask: ArrayLike | None = ...,
+    weights: ArrayLike | None = ...,
+    kernel_size: int = ...,
+    sigma: float = ...,
+    statistics: Literal[True],
+    return_weight: bool = ...,
+    num_threads: int | None = ...,
+    progress: Callable[[int, int], Any] | None = ...,
+) -> tuple[NDArray[Any], NDArray[np.float32] | None, NDArray[np.float32], NDArray[np.uint32]]: ...
 
 
 def compound_arrays(
@@ -35,20 +96,26 @@ def compound_arrays(
     weights: ArrayLike | None = None,
     kernel_size: int = 5,
     sigma: float = 1.0,
+    statistics: bool = False,
+    return_weight: bool = True,
     num_threads: int | None = None,
     progress: Callable[[int, int], Any] | None = None,
-) -> tuple[NDArray[Any], NDArray[np.float32]]:
+) -> tuple[Any, ...]:
     """Compound frames into the voxels of a grid.
 
     Each pixel adds to the voxels around its place: to the one whose centre is nearest (`"nearest"`), to the eight
     around it with trilinear weights (`"linear"`), or to ``kernel_size**3`` around the nearest with Gaussian
-    weights (`"gaussian"`). Sums are kept in double precision and taken in the order of the frames, so the same
-    input gives the same bits for any number of threads.
+    weights (`"gaussian"`). Sums are taken in the order of the frames, so the same input gives the same bits for any
+    number of threads. Means with linear and Gaussian weights are summed in single precision, weights good to
+    1e-6 relative; where thousands of pixels fall into the very same place of a voxel, as from a probe at rest, rounding
+    adds up (0.05 grey levels at 10,000 pixels a voxel). Everything else, `statistics` included, is summed in double
+    precision or in integers.
 
     Parameters
     ----------
     frames : (N, H, W) array of uint8 or float32
-        Intensities; NaN and infinity are left out. For ``mode="vote"``: integer labels.
+        Intensities; NaN and infinity are left out, and from means with linear and Gaussian weights also what lies
+        beyond 1e15. For ``mode="vote"``: integer labels.
     image_to_world : (N, 4, 4) array
         Takes pixel (u, v, 0, 1), its centre at integer coordinates, to world mm.
     grid : Grid
@@ -64,11 +131,16 @@ def compound_arrays(
     mask : (H, W) bool array, optional
         Pixels to use.
     weights : (H, W), (N,) or (N, H, W) array, optional
-        Importance of pixels or frames, >= 0, for ``mode="weighted"``.
+        Importance of pixels or frames, 0 to 1e15, for ``mode="weighted"``.
     kernel_size : odd int
         Width of the Gaussian kernel, voxels.
     sigma : float
         Standard deviation of the Gaussian kernel, voxels.
+    statistics : bool
+        Return the variance and the number of pixels of each voxel too; for ``"mean"`` and ``"weighted"``. All sums
+        are then kept in double precision.
+    return_weight : bool
+        False: None instead of the weight, which halves the memory of the results.
     num_threads : int, optional
     progress : callable, optional
         Called as ``progress(done, total)`` now and then.
@@ -78,7 +150,12 @@ def compound_arrays(
     volume : (Z, Y, X) float32 array (the frames' dtype for votes)
         0 where no pixel fell.
     weight : (Z, Y, X) float32 array
-        Sum of the weights of the pixels that made each voxel; 0 where there is none.
+        Sum of the weights of the pixels that made each voxel; 0 where there is none. None without `return_weight`.
+    variance : (Z, Y, X) float32 array
+        Only with `statistics`: variance of the values around the mean, weighted as they are (of the population, not
+        the sample).
+    hits : (Z, Y, X) uint32 array
+        Only with `statistics`: number of pixels that reached the voxel with a weight above 0.
 
     Raises
     ------
@@ -91,7 +168,9 @@ def compound_arrays(
 
     Notes
     -----
-    Memory is 8 bytes a voxel for the two results, and a few megabytes a thread. Pixel-based methods after
+    Memory is 4 bytes a voxel for each result, and at most a few tens of megabytes a thread. The grid is cut into
+    boxes along the rows of the frames, whichever way these lie in it, and each box is the work of one thread.
+    Pixel-based methods after
     Solberg et al., "Freehand 3D ultrasound reconstruction algorithms - a review", Ultrasound Med. Biol. 33 (2007).
 
     Examples
@@ -101,6 +180,11 @@ def compound_arrays(
     >>> volume, weight = compound_arrays(np.full((1, 4, 4), 7, np.uint8), np.eye(4)[None], Grid((4, 4, 1), 1.0))
     >>> float(volume[0, 2, 2]), float(weight[0, 2, 2])
     (7.0, 1.0)
+    >>> frames = np.full((2, 4, 4), [[[2]], [[4]]], np.uint8)
+    >>> grid, poses = Grid((4, 4, 1), 1.0), np.stack([np.eye(4)] * 2)
+    >>> mean, _, variance, hits = compound_arrays(frames, poses, grid, statistics=True)
+    >>> float(mean[0, 2, 2]), float(variance[0, 2, 2]), int(hits[0, 2, 2])
+    (3.0, 1.0, 2)
     """
     choice("method", method, METHODS)
     choice("mode", mode, MODES)
@@ -111,6 +195,8 @@ def compound_arrays(
     radius = odd("kernel_size", kernel_size, MAX_KERNEL_SIZE) // 2
     if (weights is not None) != (mode == "weighted"):
         raise ValueError('weights and mode="weighted" go together: give both or neither')
+    if statistics and mode not in ("mean", "weighted"):
+        raise ValueError(f'statistics are those of a mean, not of mode="{mode}"')
     classes = None
     if mode == "vote":
         frames, classes = _class_indices(np.asarray(frames))
@@ -119,23 +205,35 @@ def compound_arrays(
     if not used.size:
         raise GeometryError(f"none of the {len(sweep)} frames has a valid pose")
     importance = None if weights is None else _importance(weights, sweep)
-    check_memory(grid, bytes_per_voxel=8 if classes is None else 5 + classes.itemsize)
-    volume, weight = _core.compound(
+    image_to_voxel = _image_to_voxel(sweep, used, grid)
+    kernel_mode = "mean" if mode == "weighted" else mode
+    labels = 0 if classes is None else len(classes)
+    threads = get_num_threads(num_threads)
+    scratch = _core.compound_scratch(
+        image_to_voxel, grid.size, method, kernel_mode, radius, labels, bool(statistics), threads
+    )
+    result_bytes = 4 if classes is None else 1 + classes.itemsize
+    results = result_bytes + 4 * bool(return_weight) + 8 * bool(statistics)
+    check_memory(grid, bytes_per_voxel=results + scratch / grid.voxels)
+    volume, weight, variance, hits = _core.compound(
         sweep.frames,
         used,
-        _image_to_voxel(sweep, used, grid),
+        image_to_voxel,
         grid.size,
         method,
-        "mean" if mode == "weighted" else mode,
+        kernel_mode,
         radius,
         positive("sigma", sigma),
-        0 if classes is None else len(classes),
+        labels,
         None if sweep.mask is None else sweep.mask.view(np.uint8),
         importance,
-        get_num_threads(num_threads),
+        bool(return_weight),
+        bool(statistics),
+        threads,
         progress,
     )
-    return (volume if classes is None else classes[volume]), weight
+    volume = volume if classes is None else classes[volume]
+    return (volume, weight, variance, hits) if statistics else (volume, weight)
 
 
 def _image_to_voxel(sweep: Sweep, used: NDArray[np.intp], grid: Grid) -> NDArray[np.float64]:
@@ -176,4 +274,6 @@ def _importance(weights: ArrayLike, sweep: Sweep) -> NDArray[np.float32]:
         raise ValueError(f"weights must have one of the shapes {expected}, not {array.shape}")
     if not (np.isfinite(array).all() and (array >= 0).all()):
         raise ValueError("weights must be finite and not negative")
+    if array.max(initial=0) > MAX_WEIGHT:
+        raise ValueError(f"weights must not exceed {MAX_WEIGHT:g}")
     return array.reshape(shapes[array.shape])
