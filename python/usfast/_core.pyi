@@ -260,6 +260,7 @@ def match_frames(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]: ...
+
 # labels
 def blend_distances(
     fields: NDArray[np.float32],
@@ -286,6 +287,7 @@ def smooth_codes(
     progress: _Progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 def dilation_steps(seed: NDArray[np.uint8], region: NDArray[np.uint8]) -> NDArray[np.int32]: ...
+
 # seeds
 def grow_from_seeds(
     image: NDArray[Any],
@@ -298,6 +300,7 @@ def grow_from_seeds(
     threads: int,
     progress: _Progress,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]: ...
+
 # confidence of volumes
 def confidence_volume(
     attenuated: NDArray[np.float64],
@@ -311,6 +314,7 @@ def confidence_volume(
     progress: _Progress,
 ) -> tuple[NDArray[np.float64], bool, int, float]: ...
 def confidence_volume_bytes(z: int, y: int, x: int) -> float: ...
+
 # compound
 def compound_scratch(
     image_to_voxel: NDArray[np.float64],

@@ -26,6 +26,6 @@ def test_bad_spacing(text: str) -> None:
 
 
 def test_the_choices_are_the_librarys() -> None:
-    assert tuple(Method) == compound.METHODS
+    assert tuple(Method) == compound.METHODS + compound.INTERPOLATION_METHODS
     assert tuple(Mode) == compound.MODES
     assert set(Fill) == set(compound.FILLS)

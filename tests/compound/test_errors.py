@@ -34,7 +34,7 @@ def one_bad_pose(row, column, value):
         ({"valid": [False] * 3}, "none of the 3 frames has a valid pose"),
         ({"valid": [True]}, "one entry for each of the 3 frames"),
         ({"mask": np.ones((5, 4), bool)}, r"mask has shape \(5, 4\).*\(4, 5\)"),
-        ({"method": "cubic"}, "method must be one of nearest, linear, gaussian, not 'cubic'"),
+        ({"method": "cubic"}, "method must be one of nearest, linear, gaussian, .*, not 'cubic'"),
         ({"mode": "median"}, "mode must be one of mean, maximum, latest, weighted, vote, not 'median'"),
         ({"kernel_size": 4}, "kernel_size must be odd"),
         ({"kernel_size": 0}, "kernel_size must be odd"),

@@ -31,6 +31,7 @@ _SETTINGS = (
     "fill_extend",
     "kernel_size",
     "sigma",
+    "options",
 )  # passed on by name
 
 
@@ -48,11 +49,13 @@ class _Request:
     fill_extend: bool | None
     kernel_size: int | None
     sigma: float | None
+    options: dict[str, float] | None
     clip: tuple[float, ...] | None
     fan: tuple[float, ...] | None
     mask: str | None
     weight: Weight | None
     weights: Path | None
+    feather: float | None
     image_frame: str | None
     reference_frame: str | None
     threads: int | None
@@ -64,7 +67,7 @@ class _Request:
         if self.compat is None:
             if self.weight is not None and self.weights is not None:
                 raise ValueError("give either --weight or --weights, not both")
-            for name in ("weight", "weights"):
+            for name in ("weight", "weights", "feather"):
                 if getattr(self, name) is not None and self.mode not in (None, Mode.weighted):
                     raise ValueError(f"--{name} goes with --mode weighted, not {self.mode}")
             if self.spacing is None and self.config is None:
@@ -72,9 +75,9 @@ class _Request:
             return
         if self.config is None:
             raise ValueError("--compat plus does what the config says: give it with -c")
-        for name in (*_SETTINGS, "clip", "fan", "mask", "weight", "weights", "dtype"):
+        for name in (*_SETTINGS, "clip", "fan", "mask", "weight", "weights", "feather", "dtype"):
             if getattr(self, name) is not None:
-                option = "--" + name.replace("_", "-")
+                option = "--" + ("option" if name == "options" else name.replace("_", "-"))
                 raise ValueError(f"--compat plus takes everything from the config: leave out {option}")
 
 
@@ -98,6 +101,9 @@ def compound(
     sigma: Annotated[
         float | None, typer.Option(help="Standard deviation of --method gaussian, voxels. (default: 1)")
     ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Option of another method, e.g. radius=2; may be repeated.")
+    ] = None,
     clip: Annotated[
         str | None, typer.Option(help="Use this rectangle of the frames only: x,y,width,height (pixels).")
     ] = None,
@@ -110,6 +116,9 @@ def compound(
         Weight | None, typer.Option(help="Weigh each pixel by its confidence: how far sound reached it.")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Picture of pixel weights, for --mode weighted.")] = None,
+    feather: Annotated[
+        float | None, typer.Option(help="Fade pixels out towards the image's border over so many pixels.")
+    ] = None,
     image_frame: Annotated[str | None, typer.Option(help="Name of the image frame, e.g. Image.")] = None,
     reference_frame: Annotated[
         str | None, typer.Option(help="Name of the frame that the volume lies in, e.g. Reference.")
@@ -137,11 +146,13 @@ def compound(
         fill_extend,
         kernel_size,
         sigma,
+        None if option is None else _options(option),
         None if clip is None else numbers(clip, "--clip", "x,y,width,height"),
         None if fan is None else numbers(fan, "--fan", "angle0,angle1,origin x,origin y,radius0,radius1"),
         mask,
         weight,
         weights,
+        feather,
         image_frame,
         reference_frame,
         threads,
@@ -220,10 +231,25 @@ def _compounded(request: _Request, sweep: Sweep) -> tuple[CompoundResult, float]
         asked |= {"mode": "weighted", "weights": read_weights(request.weights, sweep.image_size)}
     elif request.weight is not None:
         asked |= {"mode": "weighted", "weights": _confidence(request, sweep)}
+    if request.feather is not None:
+        fade = compounding.edge_feather(sweep.image_size if sweep.mask is None else sweep.mask, request.feather)
+        asked |= {"mode": "weighted", "weights": fade * asked["weights"] if "weights" in asked else fade}
     start = perf_counter()
     with progress_bar("compounding") as progress:
         result = compounding.compound(sweep, num_threads=request.threads, progress=progress, **asked)
     return result, perf_counter() - start
+
+
+def _options(words: list[str]) -> dict[str, float]:
+    """Return ``name=number`` words as a dictionary."""
+    found = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"--option must be name=number, e.g. radius=2, not {word!r}") from None
+    return found
 
 
 def _confidence(request: _Request, sweep: Sweep) -> NDArray[Any]:

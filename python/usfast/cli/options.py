@@ -14,6 +14,12 @@ class Method(StrEnum):
     nearest = "nearest"
     linear = "linear"
     gaussian = "gaussian"
+    voxel_nearest = "voxel_nearest"
+    inverse_distance = "inverse_distance"
+    trajectory = "trajectory"
+    squared_distance = "squared_distance"
+    adaptive = "adaptive"
+    median = "median"
 
 
 class Mode(StrEnum):
@@ -41,6 +47,7 @@ class Fill(StrEnum):
     gaussian = "gaussian"
     inverse_distance = "inverse_distance"
     normalized_convolution = "normalized_convolution"
+    diffusion = "diffusion"
 
 
 class DType(StrEnum):

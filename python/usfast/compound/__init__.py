@@ -7,7 +7,7 @@ frames as they come, `compound_to_file` works from disk to disk; `edge_feather`,
 `refine_poses` corrects the tracking errors of overlapping sweeps.
 """
 
-from usfast.compound.arrays import METHODS, MODES, compound_arrays
+from usfast.compound.arrays import INTERPOLATION_METHODS, METHODS, MODES, compound_arrays
 from usfast.compound.compounder import Compounder
 from usfast.compound.holes import FILLS, fill_holes
 from usfast.compound.refinement import Refinement, overlap_ncc, refine_poses
@@ -18,6 +18,7 @@ from usfast.compound.weighting import angle_weights, combine, edge_feather, fram
 
 __all__ = [
     "FILLS",
+    "INTERPOLATION_METHODS",
     "METHODS",
     "MODES",
     "CompoundResult",

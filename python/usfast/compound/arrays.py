@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -12,13 +12,16 @@ from usfast import _core
 from usfast._arguments import choice, odd, positive
 from usfast._threads import get_num_threads
 from usfast.compound.memory import check_memory
+from usfast.compound.methods import METHODS as _INTERPOLATE
+from usfast.compound.methods.call import interpolate_sweep
 from usfast.errors import GeometryError
 from usfast.sweep import Sweep
 from usfast.volume import Grid
 
-__all__ = ["METHODS", "MODES", "compound_arrays"]
+__all__ = ["INTERPOLATION_METHODS", "METHODS", "MODES", "compound_arrays"]
 
 METHODS = ("nearest", "linear", "gaussian")
+INTERPOLATION_METHODS = tuple(_INTERPOLATE)
 MODES = ("mean", "maximum", "latest", "weighted", "vote")
 MAX_KERNEL_SIZE = 33
 MAX_WEIGHT = 1e15  # sums of weighted values stay in single precision
@@ -37,6 +40,7 @@ def compound_arrays(
     weights: ArrayLike | None = ...,
     kernel_size: int = ...,
     sigma: float = ...,
+    options: Mapping[str, Any] | None = ...,
     statistics: Literal[False] = ...,
     return_weight: Literal[True] = ...,
     num_threads: int | None = ...,
@@ -57,6 +61,7 @@ def compound_arrays(
     weights: ArrayLike | None = ...,
     kernel_size: int = ...,
     sigma: float = ...,
+    options: Mapping[str, Any] | None = ...,
     statistics: Literal[False] = ...,
     return_weight: Literal[False],
     num_threads: int | None = ...,
@@ -77,6 +82,7 @@ def compound_arrays(
     weights: ArrayLike | None = ...,
     kernel_size: int = ...,
     sigma: float = ...,
+    options: Mapping[str, Any] | None = ...,
     statistics: Literal[True],
     return_weight: bool = ...,
     num_threads: int | None = ...,
@@ -96,6 +102,7 @@ def compound_arrays(
     weights: ArrayLike | None = None,
     kernel_size: int = 5,
     sigma: float = 1.0,
+    options: Mapping[str, Any] | None = None,
     statistics: bool = False,
     return_weight: bool = True,
     num_threads: int | None = None,
@@ -120,7 +127,9 @@ def compound_arrays(
         Takes pixel (u, v, 0, 1), its centre at integer coordinates, to world mm.
     grid : Grid
         Where the voxels are.
-    method : {"nearest", "linear", "gaussian"}
+    method : {"nearest", "linear", "gaussian"} or one of `INTERPOLATION_METHODS`
+        The latter look from the voxel for pixels, or fit functions to them; for ``mode="mean"`` and `"weighted"`.
+        They are slower and bridge the gaps between frames by themselves; see the page "Which method".
     mode : {"mean", "maximum", "latest", "weighted", "vote"}
         What becomes of several pixels in one voxel: their weighted mean; the largest; the last in the order of
         frame, row, column; the mean weighted by `weights` too; the label with the most weight (ties: the smaller
@@ -136,6 +145,9 @@ def compound_arrays(
         Width of the Gaussian kernel, voxels.
     sigma : float
         Standard deviation of the Gaussian kernel, voxels.
+    options : mapping, optional
+        Options of one of the `INTERPOLATION_METHODS`, e.g. ``{"radius": 2.0}``; their docstrings tell which
+        (`usfast.compound.methods`).
     statistics : bool
         Return the variance and the number of pixels of each voxel too; for ``"mean"`` and ``"weighted"``. All sums
         are then kept in double precision.
@@ -186,7 +198,7 @@ def compound_arrays(
     >>> float(mean[0, 2, 2]), float(variance[0, 2, 2]), int(hits[0, 2, 2])
     (3.0, 1.0, 2)
     """
-    choice("method", method, METHODS)
+    method = str(choice("method", method, METHODS + INTERPOLATION_METHODS))
     choice("mode", mode, MODES)
     if not isinstance(grid, Grid):
         raise TypeError(f"grid must be a Grid, not {type(grid).__name__}")
@@ -197,6 +209,11 @@ def compound_arrays(
         raise ValueError('weights and mode="weighted" go together: give both or neither')
     if statistics and mode not in ("mean", "weighted"):
         raise ValueError(f'statistics are those of a mean, not of mode="{mode}"')
+    interpolated = method in INTERPOLATION_METHODS
+    if interpolated and (mode not in ("mean", "weighted") or statistics):
+        raise ValueError(f"method={method!r} gives means only: no mode={mode!r}, no statistics")
+    if options and not interpolated:
+        raise TypeError(f"method={method!r} has kernel_size and sigma, but no options {', '.join(options)}")
     classes = None
     if mode == "vote":
         frames, classes = _class_indices(np.asarray(frames))
@@ -206,6 +223,12 @@ def compound_arrays(
         raise GeometryError(f"none of the {len(sweep)} frames has a valid pose")
     importance = None if weights is None else _importance(weights, sweep)
     image_to_voxel = _image_to_voxel(sweep, used, grid)
+    if interpolated:
+        threads = get_num_threads(num_threads)
+        found = interpolate_sweep(
+            method, sweep, used, image_to_voxel, grid, importance, options or {}, threads, progress
+        )
+        return found if return_weight else (found[0], None)
     kernel_mode = "mean" if mode == "weighted" else mode
     labels = 0 if classes is None else len(classes)
     threads = get_num_threads(num_threads)

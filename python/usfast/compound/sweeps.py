@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,11 +36,17 @@ class CompoundResult:
         Weight of the pixels that made each voxel; 0 where none did.
     filled : (Z, Y, X) bool array or None
         Voxels that hole filling gave a value; None without filling.
+    variance : (Z, Y, X) float32 array or None
+        Variance of the values that made each voxel, around their mean; None without `statistics`.
+    hits : (Z, Y, X) uint32 array or None
+        Number of pixels that reached each voxel; None without `statistics`.
     """
 
     volume: Volume
     weight: NDArray[np.float32]
     filled: NDArray[np.bool_] | None = None
+    variance: NDArray[np.float32] | None = None
+    hits: NDArray[np.uint32] | None = None
 
     @property
     def coverage(self) -> NDArray[np.bool_]:
@@ -61,6 +67,8 @@ def compound(
     weights: ArrayLike | None = None,
     kernel_size: int = 5,
     sigma: float = 1.0,
+    options: Mapping[str, Any] | None = None,
+    statistics: bool = False,
     fill_size: int = 5,
     fill_extend: bool = False,
     num_threads: int | None = None,
@@ -74,7 +82,7 @@ def compound(
         Frames with a valid pose and pixels in the mask are used.
     spacing : float or (float, float, float), optional
         Voxel spacing along x, y, z, mm; the grid then encloses the sweep. Default: the config's.
-    method, mode, weights, kernel_size, sigma
+    method, mode, weights, kernel_size, sigma, options, statistics
         As in `compound_arrays`. ``mode="vote"`` compounds ``sweep.labels``.
     fill : str, optional
         Method of `fill_holes`, with windows of `fill_size` voxels. Not for votes.
@@ -141,7 +149,7 @@ def compound(
     elif spacing is not None:
         raise ValueError("give either spacing or grid, not both")
     check_memory(grid, bytes_per_voxel=8 if fill is None else 10)
-    volume, weight = compound_arrays(
+    parts = cast(Any, compound_arrays)(  # its overloads tell results apart that are told apart below
         sweep.labels if mode == "vote" and sweep.labels is not None else sweep.frames,
         sweep.image_to_world,
         grid,
@@ -152,9 +160,12 @@ def compound(
         weights=weights,
         kernel_size=kernel_size,
         sigma=sigma,
+        options=options,
+        statistics=statistics,
         num_threads=num_threads,
         progress=_share(progress, 0, 1000 if fill is None else 700),
     )
+    volume, weight, variance, hits = (*parts, None, None)[:4]
     filled = None
     if fill is not None:
         share = _share(progress, 700, 1000)
@@ -168,7 +179,7 @@ def compound(
             num_threads=num_threads,
             progress=share,
         )
-    return CompoundResult(Volume.on(grid, volume), weight, filled)
+    return CompoundResult(Volume.on(grid, volume), weight, filled, variance, hits)
 
 
 def _share(progress: Callable[[int, int], Any] | None, begin: int, end: int) -> Callable[[int, int], Any] | None:

@@ -58,7 +58,8 @@ def adaptive(
     progress : callable, optional
         Called as ``progress(done, total)``.
     radius : float, optional
-        mm, of the sphere around a voxel; default 1.5 times the longest edge of a voxel.
+        mm, of the sphere around a voxel; default 0.75 times the gap between frames, at least 1.5 times the
+        longest edge of a voxel.
     smallest_alpha : float, optional
         mm**2, where contrast is endless. Default: the square of a tenth of the mean edge of a voxel.
     largest_alpha : float, optional
@@ -99,7 +100,7 @@ def adaptive(
     >>> volume.ravel().round().tolist()  # a plain mean would give 30 and 60 at the edge
     [0.0, 0.0, 1.0, 89.0, 90.0, 90.0]
     """
-    reach = neighbourhood(radius, spacing)
+    reach = neighbourhood(radius, image_to_voxel, spacing, frames.shape[1:])
     low = (0.1 * float(np.mean(spacing))) ** 2 if smallest_alpha is None else positive("smallest_alpha", smallest_alpha)
     high = max(low, (2 * reach) ** 2) if largest_alpha is None else positive("largest_alpha", largest_alpha)
     if high < low:

@@ -49,7 +49,8 @@ def median(
     progress : callable, optional
         Called as ``progress(done, total)``.
     radius : float, optional
-        mm, of the sphere around a voxel; default 1.5 times the longest edge of a voxel.
+        mm, of the sphere around a voxel; default 0.75 times the gap between frames, at least 1.5 times the
+        longest edge of a voxel.
     alpha : float, optional
         mm**2. Weighs pixels by ``1 / (distance**2 + alpha)`` too, as in `squared_distance`; by default all weigh the
         same.
@@ -93,6 +94,6 @@ def median(
         importance=importance,
         num_threads=num_threads,
         progress=progress,
-        reach=neighbourhood(radius, spacing),
+        reach=neighbourhood(radius, image_to_voxel, spacing, frames.shape[1:]),
         alpha=0.0 if alpha is None else positive("alpha", alpha),
     )

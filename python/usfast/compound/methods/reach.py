@@ -48,8 +48,16 @@ def frame_gap(image_to_voxel: NDArray[np.float64], spacing: NDArray[np.float64],
     return max(diagonal, float(np.percentile(distance, 95)))
 
 
-def neighbourhood(radius: float | None, spacing: NDArray[np.float64]) -> float:
-    """Return the radius of the sphere around a voxel, mm: as given, or 1.5 times the longest edge of a voxel.
+def neighbourhood(
+    radius: float | None,
+    image_to_voxel: NDArray[np.float64],
+    spacing: NDArray[np.float64],
+    image_size: tuple[int, int],
+) -> float:
+    """Return the radius of the sphere around a voxel, mm: as given, or long enough to bridge the gaps between frames.
+
+    The default is 0.75 times the `frame_gap`, so that a voxel midway between two frames sees a disc of each, but at
+    least 1.5 times the longest edge of a voxel.
 
     Raises
     ------
@@ -59,12 +67,14 @@ def neighbourhood(radius: float | None, spacing: NDArray[np.float64]) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> neighbourhood(None, np.array([0.5, 0.5, 1.0]))
+    >>> poses = np.tile(np.eye(4)[:3], (5, 1, 1))
+    >>> neighbourhood(None, poses, np.array([0.5, 0.5, 1.0]), (10, 20))
     1.5
     """
     longest = float(np.max(spacing))
     if radius is None:
-        return 1.5 * longest
+        wanted = max(1.5 * longest, 0.75 * frame_gap(image_to_voxel, spacing, image_size))
+        return min(wanted, LARGEST_RADIUS * longest)
     if positive("radius", radius) > LARGEST_RADIUS * longest:
         raise ValueError(
             f"radius must be at most {LARGEST_RADIUS} voxels, {LARGEST_RADIUS * longest:g} mm here, not {radius!r}"

@@ -49,7 +49,8 @@ def squared_distance(
     progress : callable, optional
         Called as ``progress(done, total)``.
     radius : float, optional
-        mm, of the sphere around a voxel; default 1.5 times the longest edge of a voxel.
+        mm, of the sphere around a voxel; default 0.75 times the gap between frames, at least 1.5 times the
+        longest edge of a voxel.
     alpha : float, optional
         mm**2. Small values keep detail, large ones approach the plain mean. Default: the square of half the mean
         edge of a voxel.
@@ -93,6 +94,6 @@ def squared_distance(
         importance=importance,
         num_threads=num_threads,
         progress=progress,
-        reach=neighbourhood(radius, spacing),
+        reach=neighbourhood(radius, image_to_voxel, spacing, frames.shape[1:]),
         alpha=positive("alpha", alpha),
     )
