@@ -19,10 +19,10 @@ import time
 import numpy as np
 from roofline import bandwidth, machine
 
-from usfast.labels.fusion import majority_vote
-from usfast.labels.grow_from_seeds import grow_from_seeds
-from usfast.labels.staple import multi_label_staple, staple
-from usfast.labels.surface_mesh import surface_mesh
+from usfast.labels.fusion.consensus import majority_vote
+from usfast.labels.fusion.staple import multi_label_staple, staple
+from usfast.labels.images.grow_from_seeds import grow_from_seeds
+from usfast.labels.surfaces.surface_mesh import surface_mesh
 
 
 def scene(shape):

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from usfast import Grid, Sweep, Volume, compound, phantom, simulate
-from usfast.labels.quality import checkerboard, registration_quality
-from usfast.labels.registration import register
-from usfast.labels.transfer import transfer_labels
+from usfast.labels.registration.quality import checkerboard, registration_quality
+from usfast.labels.registration.rigid import register
+from usfast.labels.registration.transfer import transfer_labels
 from usfast.phantom.trajectories import HandMotion, rigid_motion, scan_passes
 
 SPACING = 1.0

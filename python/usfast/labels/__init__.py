@@ -2,29 +2,123 @@
 
 `interpolate` labels the frames between annotated ones (`METHODS`: `zero_order`, `signed_distance_interpolation`,
 `disc_guided_interpolation`); `label_volume` compounds label frames of one or more sweeps into voxels and smooths them
-(`smooth_labels`); `fill_between_slices` works on parallel slices of a label volume.
+(`smooth_labels`); `fill_between_slices` works on parallel slices of a label volume. `grow_from_seeds`, `watershed` and
+`random_walker` follow the image. `register` and `transfer_labels` carry labels to another acquisition; `majority_vote`,
+`staple` and `simple` fuse several experts; `surface_mesh` and `cross_sectional_area` measure. `read_labels`,
+`read_frame_masks` and `read_contours` read annotations.
 """
 
-from usfast.labels.annotations import LabelledSweep
-from usfast.labels.discs import disc_guided_interpolation
-from usfast.labels.interpolate import METHODS, interpolate
-from usfast.labels.signed_distance import ORDERS, signed_distance_interpolation
-from usfast.labels.slices import SLICE_METHODS, fill_between_slices
-from usfast.labels.volumes import LabelVolume, label_volume, smooth_labels
-from usfast.labels.zero_order import RULES, zero_order
+from usfast.labels.files import (
+    Contour,
+    ContourSet,
+    Segment,
+    Segmentation,
+    contours_to_mask,
+    read_contours,
+    read_dicom_seg,
+    read_frame_masks,
+    read_labels,
+    read_seg_nrrd,
+    read_stradwin_contours,
+    write_contours,
+    write_dicom_seg,
+    write_frame_masks,
+    write_labels,
+    write_seg_nrrd,
+)
+from usfast.labels.fusion import (
+    MultiLabelStaple,
+    Selection,
+    Staple,
+    majority_vote,
+    multi_label_staple,
+    simple,
+    staple,
+    vote_entropy,
+)
+from usfast.labels.images import grow_from_seeds, random_walker, seeds_from_annotations, watershed
+from usfast.labels.interpolation import (
+    METHODS,
+    ORDERS,
+    RULES,
+    SLICE_METHODS,
+    LabelledSweep,
+    LabelVolume,
+    disc_guided_interpolation,
+    fill_between_slices,
+    interpolate,
+    label_volume,
+    signed_distance_interpolation,
+    smooth_labels,
+    zero_order,
+)
+from usfast.labels.registration import (
+    Registration,
+    RegistrationQuality,
+    Similarity,
+    checkerboard,
+    complete_both,
+    complete_labels,
+    register,
+    registration_quality,
+    transfer_labels,
+)
+from usfast.labels.surfaces import CrossSections, Mesh, cross_sectional_area, surface_mesh, volumes_ml
 
 __all__ = [
     "METHODS",
     "ORDERS",
     "RULES",
     "SLICE_METHODS",
+    "Contour",
+    "ContourSet",
+    "CrossSections",
     "LabelVolume",
     "LabelledSweep",
+    "Mesh",
+    "MultiLabelStaple",
+    "Registration",
+    "RegistrationQuality",
+    "Segment",
+    "Segmentation",
+    "Selection",
+    "Similarity",
+    "Staple",
+    "checkerboard",
+    "complete_both",
+    "complete_labels",
+    "contours_to_mask",
+    "cross_sectional_area",
     "disc_guided_interpolation",
     "fill_between_slices",
+    "grow_from_seeds",
     "interpolate",
     "label_volume",
+    "majority_vote",
+    "multi_label_staple",
+    "random_walker",
+    "read_contours",
+    "read_dicom_seg",
+    "read_frame_masks",
+    "read_labels",
+    "read_seg_nrrd",
+    "read_stradwin_contours",
+    "register",
+    "registration_quality",
+    "seeds_from_annotations",
     "signed_distance_interpolation",
+    "simple",
     "smooth_labels",
+    "staple",
+    "surface_mesh",
+    "transfer_labels",
+    "volumes_ml",
+    "vote_entropy",
+    "watershed",
+    "write_contours",
+    "write_dicom_seg",
+    "write_frame_masks",
+    "write_labels",
+    "write_seg_nrrd",
     "zero_order",
 ]
