@@ -31,7 +31,9 @@ Tiles::Tiles(const FrameStack& frames, const GridSize& grid, const CompoundOptio
     // Neighbours share a border as wide as the kernel, whose pixels both add. One frame touches few planes of a tile:
     // these, not the whole tile, are to stay near the core.
     const std::int64_t wanted[3] = {4096, 32, pad > 0 ? 64 : 16};
-    for (int i = 0; i < 3; ++i) extent[order[i]] = std::min(size[order[i]], wanted[i]);
+    // The results lie along x: short pieces of their rows would be written a few bytes at a time.
+    for (int i = 0; i < 3; ++i)
+        extent[order[i]] = std::min(size[order[i]], order[i] == 0 ? std::max<std::int64_t>(wanted[i], 64) : wanted[i]);
     const auto halve_longest = [this](std::int64_t shortest, int from) {
         const int* longest =
             std::max_element(order + from, order + 3, [this](int a, int b) { return extent[a] < extent[b]; });
