@@ -107,7 +107,7 @@ int main() {
     const Image image = random_image(80, 90, false, random);
     std::vector<double> out(image.pixels.size());
     CHECK(!confidence_maps({image.pixels.data(), PixelType::float32, 1, 80, 90}, image.state.data(), false,
-                           image.factor.data(), {beta, gamma_, true, false, 2}, out.data(),
+                           image.factor.data(), {beta, {0, gamma_, gamma_}, 1e-5, true, false, 2}, out.data(),
                            [](std::int64_t, std::int64_t) { return false; }));
     confidence_forget();
     return 0;
