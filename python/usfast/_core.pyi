@@ -309,3 +309,17 @@ def confidence_volume(
     progress: _Progress,
 ) -> tuple[NDArray[np.float64], bool, int, float]: ...
 def confidence_volume_bytes(z: int, y: int, x: int) -> float: ...
+
+# directed confidence
+def directed_maps(
+    images: NDArray[np.float64],
+    needle: NDArray[np.float64] | None,
+    artifact: NDArray[np.float64] | None,
+    spread: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    cap: NDArray[np.float64] | None,
+    power: float,
+    on_edge: bool,
+    threads: int,
+    out: NDArray[np.float64],
+) -> None: ...
