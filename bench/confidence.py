@@ -22,6 +22,7 @@ import numpy as np
 from roofline import machine
 
 from usfast.confidence import clear_cache, confidence_map
+from usfast.confidence.directed import directed_map
 
 ALPHA, BETA, GAMMA = 2.0, 90.0, 0.05
 
@@ -155,6 +156,29 @@ def measure_stack(shape, count, threads):
     return rows
 
 
+def measure_directed(shape, threads, rounds):
+    """The directed map, one image a thread; without and with a power of the relative gradient."""
+    rows = []
+    for n in threads:
+        stack = np.stack([speckle(shape)] * n)
+        for power in (1.0, 0.7):
+            seconds, cpu = [], []
+            for _ in range(rounds + 1):
+                start, busy = time.perf_counter(), time.process_time()
+                directed_map(stack, power=power, num_threads=n)
+                seconds.append((time.perf_counter() - start) / n)
+                cpu.append((time.process_time() - busy) / n)
+            rows.append(
+                {
+                    "shape": shape,
+                    "method": f"directed, power {power:g}, {n}T",
+                    "seconds": statistics.median(seconds[1:]),
+                    "cpu_seconds": statistics.median(cpu[1:]),
+                }
+            )
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="seconds instead of minutes: does it run at all?")
@@ -175,6 +199,12 @@ def main():
                 f" {row['times_faster']:7.1f}x  error {row['error']:.1e}"
             )
         rows += found
+        directed = measure_directed((size, size), options.threads, 1 if options.tiny else max(5, options.rounds))
+        for row in directed:
+            print(
+                f"  {row['method']:<32} {row['seconds'] * 1e3:9.1f} ms (cpu {row['cpu_seconds'] * 1e3:9.1f}) an image"
+            )
+        rows += directed
     shape, count = ((40, 50), 4) if options.tiny else ((564, 632), 8)
     found = measure_stack(shape, count, options.threads)
     print(f"{count} images of {shape[0]} x {shape[1]} in one call")

@@ -97,6 +97,8 @@ int main() {
                 CHECK(residual(cube, map) < 1e-6);
                 for (const double value : map) CHECK(value >= 0 && value <= 1);
             }
+    const Cube slabs = random_cube(36, 62, 62, 1, false, random);
+    CHECK(map_of(slabs, 1, 0.1) == map_of(slabs, 3, 0.1));
     const Cube cube = random_cube(20, 20, 20, 1, false, random);
     std::vector<double> out(cube.a.size());
     for (const int calls : {0, 1, 5, 20}) {

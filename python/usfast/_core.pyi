@@ -326,3 +326,16 @@ def compound_scratch(
     statistics: bool,
     threads: int,
 ) -> int: ...
+# directed confidence
+def directed_maps(
+    images: NDArray[np.float64],
+    needle: NDArray[np.float64] | None,
+    artifact: NDArray[np.float64] | None,
+    spread: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    cap: NDArray[np.float64] | None,
+    power: float,
+    on_edge: bool,
+    threads: int,
+    out: NDArray[np.float64],
+) -> None: ...

@@ -66,6 +66,32 @@ def test_needle_and_artifact() -> None:
     assert directed_map(image, artifact=np.ones_like(image)).max() == 0
 
 
+@pytest.mark.parametrize("anchor", ["published", "edge"])
+@pytest.mark.parametrize("power", [1.0, 0.7])
+def test_marks_match_the_reference(anchor: str, power: float) -> None:
+    rng = np.random.default_rng(6)
+    image = rng.random((14, 37))
+    image.flat[:2] = (0, 1)
+    needle, artifact = (rng.random(image.shape) * (rng.random(image.shape) < p) for p in (0.9, 0.2))
+    needle = np.minimum(1.8 * needle, 1)
+    found = directed_map(image, needle=needle, artifact=artifact, anchor=anchor, power=power)
+    expected = reference.directed(image, power=power, published=anchor == "published", needle=needle, artifact=artifact)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_bits_do_not_depend_on_threads() -> None:
+    stack = np.random.default_rng(5).integers(0, 200, (7, 25, 33), np.uint8)
+    needle = np.random.default_rng(6).random(stack.shape)
+    runs = {directed_map(stack, needle=needle, power=1.5, num_threads=n).tobytes() for n in (1, 2, 3)}
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("power", [1e-300, 1e300])
+def test_extreme_powers(power: float) -> None:
+    found = directed_map(np.random.default_rng(7).random((6, 12)), power=power)
+    assert found.min() >= 0 and found.max() <= 1
+
+
 def test_progress_counts_images() -> None:
     seen: list[tuple[int, int]] = []
     directed_map(np.zeros((3, 4, 5)), progress=lambda done, total: seen.append((done, total)))
@@ -89,6 +115,7 @@ def test_progress_counts_images() -> None:
         (np.zeros((3, 3)), {"reference": np.zeros((3, 3))}, ValueError, "row 0"),
         (np.zeros((3, 3)), {"needle": np.full((3, 3), 2)}, ValueError, "needle"),
         (np.zeros((3, 3)), {"artifact": np.zeros((4, 3))}, ValueError, "artifact"),
+        (np.zeros((3, 3)), {"num_threads": 0}, ValueError, "num_threads"),
         (np.zeros((3, 3)), {"progress": 1}, TypeError, "progress"),
     ],
 )

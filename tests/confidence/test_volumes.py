@@ -103,6 +103,20 @@ def test_gain_offset_order_and_type_do_not_matter():
     np.testing.assert_array_equal(confidence_volume(Volume(volume, 0.5)), found)
 
 
+def test_keeps_its_tolerance_where_no_direct_solution_fits():
+    volume = speckle((64, 64, 64))
+    volume[:, 30:32, 20:44] = 255  # a plate and its shadow
+    volume[:, 32:, 20:44] //= 8
+    exact = confidence_volume(volume, tolerance=1e-8)
+    np.testing.assert_allclose(confidence_volume(volume), exact, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 300, 500), (40, 60, 60)])  # several slabs that are relaxed side by side
+def test_bits_do_not_depend_on_threads_with_slabs(shape):
+    one, three = (confidence_volume(speckle(shape), tolerance=0.1, num_threads=n) for n in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
 def test_bits_do_not_depend_on_threads():
     volume = speckle((20, 60, 60))  # several chunks of the work
     runs = {confidence_volume(volume, num_threads=n).tobytes() for n in (1, 2, 3)}

@@ -22,6 +22,8 @@ def directed(
     power: float = 1.0,
     published: bool = True,
     cap: np.ndarray | None = None,
+    needle: np.ndarray | None = None,
+    artifact: np.ndarray | None = None,
 ) -> np.ndarray:
     """Hung et al. 2021, image in 0..1; `cap` holds the largest confidence of each row."""
     height, width = image.shape
@@ -31,23 +33,31 @@ def directed(
     t = [math.exp(-alpha * (i + 1) / height) for i in range(1, height)]
     x = -math.log(last_row) / sum(t) if t else 0.0
     result = np.ones((height, width))
+    g = np.zeros((height, width, 21))
+    for i, j, m in np.ndindex(g.shape):
+        if i == 0:
+            continue
+        k = offsets[m]
+        if published:
+            upper, lower = image[i - 1, j], image[i, mirrored(j - k, width)]
+        else:
+            upper, lower = image[i - 1, mirrored(j + k, width)], image[i, j]
+        g[i, j, m] = abs(upper - lower) + 1e-4
     for i in range(1, height):
-        g = np.empty((width, 21))
-        for j in range(width):
-            for m, k in enumerate(offsets):
-                if published:
-                    upper, lower = image[i - 1, j], image[i, mirrored(j - k, width)]
-                else:
-                    upper, lower = image[i - 1, mirrored(j + k, width)], image[i, j]
-                g[j, m] = abs(upper - lower) + 1e-4
+        means = g[i].mean(axis=0)
         for j in range(width):
             total = 0.0
             for m, k in enumerate(offsets):
-                ratio = g[j, m] / g[:, m].mean()
+                ratio = g[i, j, m] / means[m]
+                if needle is not None and needle[i, j] > 0.9 and not (i > 1 and needle[i - 2, j] > 0.9):
+                    ratio = g.max() / means[m]
+                if artifact is not None and artifact[i - 1, j] > 0.05:
+                    ratio = 1.0
                 kept = math.exp(-(ratio**power) * x * t[i - 1])
                 total += result[i - 1, mirrored(j + k, width)] * bell[m] / area * kept
             result[i, j] = min(total, 1.0 if cap is None else cap[i])
-    return result if cap is None else result / cap[:, None]
+    result = result if cap is None else result / cap[:, None]
+    return result if artifact is None else result * (1 - artifact)
 
 
 def transmittance(attenuation: np.ndarray, reflection: np.ndarray, spacing: float) -> np.ndarray:

@@ -1,32 +1,13 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "kernel.hpp"
 #include "usfast/confidence_volume.hpp"
-#include "usfast/dispatch.hpp"
 #include "volume_kernel.hpp"
 #include "volume_multigrid.hpp"
 
 namespace usfast {
-
-#ifdef USFAST_HAVE_X86_64_V3
-namespace isa_x86_64_v3 {
-extern const LatticeKernels volume_kernels;
-}
-#endif
-namespace isa_baseline {
-extern const LatticeKernels volume_kernels;
-}
-
-const LatticeKernels& lattice_kernels() {
-#ifdef USFAST_HAVE_X86_64_V3
-    static const bool fast = std::strcmp(isa(), "baseline") != 0;
-    if (fast) return isa_x86_64_v3::volume_kernels;
-#endif
-    return isa_baseline::volume_kernels;
-}
 
 namespace {
 
@@ -95,6 +76,7 @@ System::System(const std::int64_t shape[3], int threads_) : threads(threads_) {
     pitch[2] = 1, pitch[1] = size[2] + 1, pitch[0] = (size[1] + 1) * pitch[1];
     lattice.nodes = size[0] * pitch[0];
     lattice.margin = pitch[0] + pitch[1] + 1;
+    lattice.pitch = pitch[1], lattice.plane_rows = size[1] + 1;
     floats.assign(index(length() * (lattice_edges + 2)), 0);
     Step steps[lattice_edges];
     list_steps(steps);
@@ -208,7 +190,7 @@ void write_system(System& s, const double* a, const std::uint8_t* state, const C
             sources[at] = what == source ? 1 : 0;
         }
     });
-    const LatticeKernels& kernels = lattice_kernels();
+    const LatticeTable& kernels = lattice_table();
     s.each_chunk([&](std::int64_t from, std::int64_t to, std::size_t) {
         kernels.gather_known(s.lattice, known.data() + margin, sources.data() + margin, s.right.data() + margin, from,
                              to);
@@ -257,7 +239,7 @@ ConfidenceVolumeResult Solve::run() {
     const std::size_t chunks = index((s_.lattice.nodes + chunk_nodes - 1) / chunk_nodes);
     parts_.assign(chunks, 0), other_parts_.assign(chunks, 0);
     std::vector<double>& rest = s_.right;
-    const LatticeKernels& kernels = lattice_kernels();
+    const LatticeTable& kernels = lattice_table();
     double* p = direction_.data() + margin_;
     double* ap = image_.data() + margin_;
     double* r = rest.data() + margin_;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "usfast/parallel.hpp"
+
 namespace usfast {
 namespace {
 
-constexpr float strong = 0.25F;    // of a group's strongest coupling
+constexpr float strong = 0.8F;     // of a group's strongest coupling
 constexpr float clinging = 0.25F;  // of all its couplings: a group that joins a pair as third
-constexpr float worth = 0.05F;     // of all couplings of the voxels of a pair: less does not make pairs of pairs
+constexpr float worth = 0.08F;     // of all couplings of the voxels of a pair: less does not make pairs of pairs
 constexpr float bound = 4;         // excess over couplings of a node that relaxation alone solves
 
 struct LatticeEdges {
@@ -124,8 +126,31 @@ class Pairing {
     // The group that g is coupled to most strongly among those that are free; a pair where g clings to it; or -1. Pairs
     // whose voxels cling together far more than the pairs do stay apart: relaxation cannot tell them from one node.
     std::int32_t partner(std::int32_t g, const std::vector<std::int32_t>& merged, int number) {
-        couplings_.clear();
         float sum = 0;  // of all couplings of the voxels, those among them twice
+        float most = 0, most_free = 0;
+        std::int32_t best = -1, free = -1;
+        const auto compare = [&](std::int32_t other, float w) {
+            if (w > most) most = w, best = other;
+            if (w > most_free && merged[index(other)] < 0) most_free = w, free = other;
+        };
+        if (number == 0) {  // every node is a group
+            const std::int32_t p = head_[index(g)];
+            sum = edges_.excess(p);
+            edges_.each(p, [&](std::int64_t q, float w) {
+                sum += w;
+                if (const std::int32_t other = group_[static_cast<std::size_t>(q)]; other >= 0) compare(other, w);
+            });
+        } else {
+            sum = sum_couplings(g);
+            for (const auto& [other, w] : couplings_.found()) compare(other, w);
+        }
+        if (most_free > 0 && most_free >= strong * most) return number > 0 && most_free < worth * sum ? -1 : free;
+        return most > clinging * sum ? best : -1;
+    }
+
+    float sum_couplings(std::int32_t g) {
+        couplings_.clear();
+        float sum = 0;
         for (std::int32_t p = head_[index(g)]; p >= 0; p = next_[index(p)]) {
             sum += edges_.excess(p);
             edges_.each(p, [&](std::int64_t q, float w) {
@@ -134,14 +159,7 @@ class Pairing {
                 if (other >= 0 && other != g) couplings_.add(other, w);
             });
         }
-        float most = 0, most_free = 0;
-        std::int32_t best = -1, free = -1;
-        for (const auto& [other, w] : couplings_.found()) {
-            if (w > most) most = w, best = other;
-            if (w > most_free && merged[index(other)] < 0) most_free = w, free = other;
-        }
-        if (most_free > 0 && most_free >= strong * most) return number > 0 && most_free < worth * sum ? -1 : free;
-        return most > clinging * sum ? best : -1;
+        return sum;
     }
 
     const Edges& edges_;
@@ -150,15 +168,11 @@ class Pairing {
     Couplings couplings_;
 };
 
+// The rows of the coarse graph of some groups, in turn.
 template <typename Edges>
-bool sum_up(const Edges& edges, const Grouping& grouping, Graph& coarse, const Poll& go_on) {
-    const std::int64_t groups = grouping.groups();
-    Couplings couplings(groups);
-    coarse = Graph{};
-    coarse.first.reserve(static_cast<std::size_t>(groups) + 1);
-    coarse.first.push_back(0);
-    for (std::int64_t g = 0; g < groups; ++g) {
-        if (g % 16384 == 0 && !go_on()) return false;
+void sum_rows(const Edges& edges, const Grouping& grouping, std::int64_t from, std::int64_t to, Couplings& couplings,
+              Graph& rows) {
+    for (std::int64_t g = from; g < to; ++g) {
         couplings.clear();
         float excess = 0;
         for (auto m = grouping.first[static_cast<std::size_t>(g)]; m < grouping.first[static_cast<std::size_t>(g) + 1];
@@ -177,36 +191,71 @@ bool sum_up(const Edges& edges, const Grouping& grouping, Graph& coarse, const P
         std::sort(found.begin(), found.end());
         float sum = excess;
         for (const auto& [other, w] : found) {
-            coarse.node.push_back(other);
-            coarse.weight.push_back(w);
+            rows.node.push_back(other);
+            rows.weight.push_back(w);
             sum += w;
         }
-        coarse.excess.push_back(excess);
-        coarse.inverse.push_back(sum > 0 ? 1 / sum : 0);
-        coarse.first.push_back(static_cast<std::int64_t>(coarse.node.size()));
+        rows.excess.push_back(excess);
+        rows.inverse.push_back(sum > 0 ? 1 / sum : 0);
+        rows.first.push_back(static_cast<std::int64_t>(rows.node.size()));
     }
+    couplings.clear();
+}
+
+// Takes the parts away as it goes.
+void append(Graph& part, Graph& whole) {
+    const auto before = static_cast<std::int64_t>(whole.node.size());
+    for (const std::int64_t end : part.first) whole.first.push_back(before + end);
+    whole.node.insert(whole.node.end(), part.node.begin(), part.node.end());
+    for (auto member : {&Graph::weight, &Graph::excess, &Graph::inverse})
+        (whole.*member).insert((whole.*member).end(), (part.*member).begin(), (part.*member).end());
+    part = Graph{};
+}
+
+template <typename Edges>
+bool sum_up(const Edges& edges, const Grouping& grouping, Graph& coarse, int threads, const Poll& go_on) {
+    constexpr std::int64_t slab = 8192;  // groups
+    const std::int64_t groups = grouping.groups(), tasks = (groups + slab - 1) / slab;
+    const auto workers = static_cast<int>(std::clamp<std::int64_t>(tasks, 1, threads));
+    std::vector<Couplings> couplings(static_cast<std::size_t>(workers), Couplings(groups));
+    std::vector<Graph> parts(static_cast<std::size_t>(tasks));
+    const bool whole = parallel_for(
+        tasks, workers,
+        [&](std::int64_t t, int worker) {
+            sum_rows(edges, grouping, t * slab, std::min(groups, (t + 1) * slab),
+                     couplings[static_cast<std::size_t>(worker)], parts[static_cast<std::size_t>(t)]);
+        },
+        [&](std::int64_t, std::int64_t) { return go_on(); });
+    if (!whole) return false;
+    std::size_t count = 0;
+    for (const Graph& part : parts) count += part.node.size();
+    coarse = Graph{};
+    coarse.first.reserve(static_cast<std::size_t>(groups) + 1);
+    coarse.first.push_back(0);
+    coarse.node.reserve(count), coarse.weight.reserve(count);
+    for (Graph& part : parts) append(part, coarse);
     return true;
 }
 
 template <typename Edges>
-bool coarsen_any(const Edges& edges, int passes, Grouping& grouping, Graph& coarse, const Poll& go_on) {
+bool coarsen_any(const Edges& edges, int passes, Grouping& grouping, Graph& coarse, int threads, const Poll& go_on) {
     {
         Pairing<Edges> pairing(edges, grouping);
         for (int i = 0; i < passes; ++i)
             if (!pairing.pass(i, go_on)) return false;
         pairing.list_members(grouping);
     }
-    return sum_up(edges, grouping, coarse, go_on);
+    return sum_up(edges, grouping, coarse, threads, go_on);
 }
 
 }  // namespace
 
-bool coarsen(const Lattice& fine, int passes, Grouping& grouping, Graph& coarse, const Poll& go_on) {
-    return coarsen_any(LatticeEdges{fine}, passes, grouping, coarse, go_on);
+bool coarsen(const Lattice& fine, int passes, Grouping& grouping, Graph& coarse, int threads, const Poll& go_on) {
+    return coarsen_any(LatticeEdges{fine}, passes, grouping, coarse, threads, go_on);
 }
 
-bool coarsen(const Graph& fine, int passes, Grouping& grouping, Graph& coarse, const Poll& go_on) {
-    return coarsen_any(GraphEdges{fine}, passes, grouping, coarse, go_on);
+bool coarsen(const Graph& fine, int passes, Grouping& grouping, Graph& coarse, int threads, const Poll& go_on) {
+    return coarsen_any(GraphEdges{fine}, passes, grouping, coarse, threads, go_on);
 }
 
 }  // namespace usfast

@@ -29,7 +29,7 @@ struct Grouping {
 };
 
 // Pairs of pairs of pairs, `passes` deep, each of two groups that are strongly coupled. False: stopped.
-bool coarsen(const Lattice& fine, int passes, Grouping& grouping, Graph& coarse, const Poll& go_on);
-bool coarsen(const Graph& fine, int passes, Grouping& grouping, Graph& coarse, const Poll& go_on);
+bool coarsen(const Lattice& fine, int passes, Grouping& grouping, Graph& coarse, int threads, const Poll& go_on);
+bool coarsen(const Graph& fine, int passes, Grouping& grouping, Graph& coarse, int threads, const Poll& go_on);
 
 }  // namespace usfast

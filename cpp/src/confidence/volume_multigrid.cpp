@@ -13,15 +13,25 @@ constexpr std::int64_t few_nodes = 50000;  // not worth a second thread
 constexpr double shrink = 0.8;             // of the work from level to level
 constexpr double enough = 0.25;            // of the residual is left: no second coarse step
 
-// Chebyshev polynomials on [lowest, 2]; D^-1 A has no eigenvalue above 2, as the rows of A sum to its excess.
-constexpr float lowest = 0.2F, centre = (2 + lowest) / 2, radius = (2 - lowest) / 2;
-constexpr float sigma = centre / radius, rho = 1 / (2 * sigma - 1 / sigma);
-constexpr float first_step = 1 / centre, keep = rho / sigma, second_step = 2 * rho / radius;
+// Relaxation is that of Gauss and Seidel within slabs and that of Jacobi between them, so that threads need not wait
+// for each other. With rows that sum to their excess it shrinks the energy of any error, however the slabs lie.
+constexpr std::int64_t slab_planes = 8, slab_nodes = 1 << 17;
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-// Sum over neighbours q of p: w (x_p - x_q). Four sums, so that additions need not wait for each other.
-inline float differences(const Graph& g, const float* x, std::int64_t p) {
+// Sum of w x_q over the edges [e, end). Four sums, so that additions need not wait for each other.
+inline float weighted(const Graph& g, const float* x, std::int64_t e, std::int64_t end) {
+    const std::int32_t* node = g.node.data();
+    const float* weight = g.weight.data();
+    float sum[4] = {};
+    for (; e + 4 <= end; e += 4)
+        for (int j = 0; j < 4; ++j) sum[j] += weight[e + j] * x[node[e + j]];
+    for (; e < end; ++e) sum[0] += weight[e] * x[node[e]];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+// Row p of A x, as a sum of differences.
+inline float row(const Graph& g, const float* x, std::int64_t p) {
     const std::int32_t* node = g.node.data();
     const float* weight = g.weight.data();
     const std::int64_t end = g.first[index(p) + 1];
@@ -31,11 +41,7 @@ inline float differences(const Graph& g, const float* x, std::int64_t p) {
     for (; e + 4 <= end; e += 4)
         for (int j = 0; j < 4; ++j) sum[j] += weight[e + j] * (here - x[node[e + j]]);
     for (; e < end; ++e) sum[0] += weight[e] * (here - x[node[e]]);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-inline float row(const Graph& g, const float* x, std::int64_t p) {
-    return differences(g, x, p) + g.excess[index(p)] * x[p];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + g.excess[index(p)] * here;
 }
 
 }  // namespace
@@ -63,21 +69,47 @@ double Multigrid::dot(const std::vector<float>& a, const std::vector<float>& b) 
     return all;
 }
 
-void Multigrid::smooth(const Level& level, const float* x, const float* b, float c1, float c2, float* d,
-                       float* y) const {
+// Where the edges of a node to its own slab begin, to later nodes, and to later slabs.
+void Multigrid::order_edges(Level& level) const {
     const Graph& g = level.graph;
+    level.edges.resize(index(g.nodes()));
     chunks(g.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
         for (std::int64_t p = from; p < to; ++p) {
-            const float step = c1 * d[p] + c2 * g.inverse[index(p)] * (b[p] - row(g, x, p));
-            d[p] = step;
-            y[p] = x[p] + step;
+            const auto begin = g.node.begin() + g.first[index(p)], end = g.node.begin() + g.first[index(p) + 1];
+            const auto place = [&](std::int64_t q) { return std::lower_bound(begin, end, q) - g.node.begin(); };
+            level.edges[index(p)] = {place(from), place(p), place(to)};
         }
     });
 }
 
-void Multigrid::residual(const Level& level, const float* x, const float* b, float* r) const {
-    chunks(level.graph.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
-        for (std::int64_t p = from; p < to; ++p) r[p] = b[p] - row(level.graph, x, p);
+// x: what relaxation makes of zero, node after node; r: what is left of b.
+void Multigrid::sweep_down(const Level& level, const float* b, float* x, float* r) const {
+    const Graph& g = level.graph;
+    chunks(g.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
+        for (std::int64_t p = from; p < to; ++p) {
+            const Edges& e = level.edges[index(p)];
+            x[p] = g.inverse[index(p)] * (b[p] + weighted(g, x, e.own, e.later));
+        }
+    });
+    chunks(g.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
+        for (std::int64_t p = from; p < to; ++p) {
+            const Edges& e = level.edges[index(p)];
+            r[p] = weighted(g, x, g.first[index(p)], e.own) + weighted(g, x, e.later, g.first[index(p) + 1]);
+        }
+    });
+}
+
+// The same in the opposite order, from `old`.
+void Multigrid::sweep_up(const Level& level, const float* b, const float* old, float* x) const {
+    const Graph& g = level.graph;
+    chunks(g.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
+        for (std::int64_t p = to - 1; p >= from; --p) {
+            const Edges& e = level.edges[index(p)];
+            const float before = weighted(g, old, g.first[index(p)], e.later);
+            const float after = weighted(g, x, e.later, e.foreign),
+                        beyond = weighted(g, old, e.foreign, g.first[index(p) + 1]);
+            x[p] = g.inverse[index(p)] * (b[p] + (before + after + beyond));
+        }
     });
 }
 
@@ -85,11 +117,11 @@ bool Multigrid::build(const Lattice& finest, int threads, const Poll& go_on) {
     lattice_ = &finest;
     threads_ = threads;
     levels_.push_back(std::make_unique<Level>());
-    if (!coarsen(finest, passes, grouping_, levels_.back()->graph, go_on)) return false;
+    if (!coarsen(finest, passes, grouping_, levels_.back()->graph, threads, go_on)) return false;
     while (levels_.back()->graph.nodes() > small_graph) {
         Level& fine = *levels_.back();
         auto next = std::make_unique<Level>();
-        if (!coarsen(fine.graph, passes, fine.grouping, next->graph, go_on)) return false;
+        if (!coarsen(fine.graph, passes, fine.grouping, next->graph, threads, go_on)) return false;
         if (next->graph.nodes() == 0 || 4 * next->graph.nodes() > 3 * fine.graph.nodes()) {
             fine.grouping = Grouping{};
             break;
@@ -105,13 +137,14 @@ bool Multigrid::build(const Lattice& finest, int threads, const Poll& go_on) {
         level->twice = 2 * work <= budget;
         if (level->twice) visits *= 2;
     }
+    for (auto& level : levels_) order_edges(*level);
     direct_ = levels_.back()->graph.nodes() <= small_graph;
     if (direct_) direct_factor(levels_.back()->graph);
     for (auto& level : levels_)
-        for (auto* v : {&level->right, &level->x, &level->other, &level->step, &level->rest, &level->first,
-                        &level->first_image, &level->second, &level->second_image})
+        for (auto* v : {&level->right, &level->x, &level->other, &level->rest, &level->first, &level->first_image,
+                        &level->second, &level->second_image})
             v->assign(index(level->graph.nodes()), 0);
-    for (auto* v : {&step_, &other_}) v->assign(index(finest.nodes + 2 * finest.margin), 0);
+    other_.assign(index(finest.nodes + 2 * finest.margin), 0);
     return true;
 }
 
@@ -165,11 +198,9 @@ void Multigrid::relax_and_correct(std::size_t number) {
     if (last && direct_) return direct_solve(level.rest.data(), level.x.data());
     const std::int64_t n = level.graph.nodes();
     const float* b = level.rest.data();
-    float *x = level.x.data(), *y = level.other.data(), *d = level.step.data();
-    for (std::int64_t p = 0; p < n; ++p) x[p] = d[p] = first_step * level.graph.inverse[index(p)] * b[p];
-    smooth(level, x, b, keep, second_step, d, y);
+    float *x = level.x.data(), *y = level.other.data();
+    sweep_down(level, b, y, x);
     if (!last) {
-        residual(level, y, b, x);
         Level& next = *levels_[number + 1];
         chunks(next.graph.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
             for (std::int64_t g = from; g < to; ++g) {
@@ -183,9 +214,7 @@ void Multigrid::relax_and_correct(std::size_t number) {
         for (std::int64_t p = 0; p < n; ++p)
             if (const std::int32_t g = level.grouping.group[index(p)]; g >= 0) y[p] += next.x[index(g)];
     }
-    smooth(level, y, b, 0, first_step, d, x);
-    smooth(level, x, b, keep, second_step, d, y);
-    level.x.swap(level.other);
+    sweep_up(level, b, y, x);
 }
 
 // level.x ~ A^-1 level.right: one or two steps of conjugate gradients with this level's own cycle.
@@ -225,24 +254,24 @@ void Multigrid::solve_coarse(std::size_t number) {
     for (std::int64_t p = 0; p < n; ++p) level.x[index(p)] = c1 * level.first[index(p)] + c2 * level.second[index(p)];
 }
 
+void Multigrid::slabs(const std::function<void(std::int64_t, std::int64_t, float*)>& body) const {
+    const Lattice& g = *lattice_;
+    const std::int64_t rows = g.nodes / g.pitch, slab = std::max(slab_planes * g.plane_rows, slab_nodes / g.pitch);
+    parallel_for((rows + slab - 1) / slab, g.nodes < few_nodes ? 1 : threads_, [&](std::int64_t t, int) {
+        std::vector<float> scratch(index(2 * g.pitch + 2));
+        body(t * slab, std::min(rows, (t + 1) * slab), scratch.data());
+    });
+}
+
 bool Multigrid::cycle(const float* b, float* x, const Poll& go_on) {
     const Lattice& g = *lattice_;
-    const LatticeKernels& kernels = lattice_kernels();
-    float *d = step_.data() + g.margin, *y = other_.data() + g.margin;
-    const auto smoothed = [&](const float* from_x, float c1, float c2, float* to_y) {
-        chunks(g.nodes, [&](std::int64_t from, std::int64_t to, std::int64_t) {
-            kernels.smooth(g, from_x, b, c1, c2, d, to_y, from, to);
-        });
-        return go_on();
-    };
-    chunks(g.nodes, [&](std::int64_t from, std::int64_t to, std::int64_t) {
-        for (std::int64_t p = from; p < to; ++p) x[p] = d[p] = first_step * g.inverse[p] * b[p];
-    });
-    if (!smoothed(x, keep, second_step, y)) return false;
+    const LatticeTable& kernels = lattice_table();
+    float* y = other_.data() + g.margin;
+    slabs([&](std::int64_t from, std::int64_t to, float* scratch) { kernels.sweep_down(g, b, y, from, to, scratch); });
+    if (!go_on()) return false;
     Level& next = *levels_.front();
     if (next.graph.nodes() > 0) {
-        chunks(g.nodes,
-               [&](std::int64_t from, std::int64_t to, std::int64_t) { kernels.residual(g, y, b, x, from, to); });
+        slabs([&](std::int64_t from, std::int64_t to, float*) { kernels.rest_after_sweep(g, y, x, from, to); });
         chunks(next.graph.nodes(), [&](std::int64_t from, std::int64_t to, std::int64_t) {
             for (std::int64_t c = from; c < to; ++c) {
                 float sum = 0;
@@ -258,10 +287,8 @@ bool Multigrid::cycle(const float* b, float* x, const Poll& go_on) {
         });
         if (!go_on()) return false;
     }
-    return smoothed(y, 0, first_step, x) && smoothed(x, keep, second_step, y) && [&] {
-        std::copy_n(y, g.nodes, x);
-        return true;
-    }();
+    slabs([&](std::int64_t from, std::int64_t to, float* scratch) { kernels.sweep_up(g, b, y, x, from, to, scratch); });
+    return go_on();
 }
 
 }  // namespace usfast

@@ -1,5 +1,5 @@
 // One cycle of multigrid over aggregated graphs, as preconditioner: Y. Notay, "An aggregation-based algebraic multigrid
-// method", Electron. Trans. Numer. Anal. 37 (2010), with Chebyshev polynomials for relaxation.
+// method", Electron. Trans. Numer. Anal. 37 (2010).
 #pragma once
 
 #include <memory>
@@ -17,11 +17,15 @@ class Multigrid {
     bool cycle(const float* b, float* x, const Poll& go_on);
 
   private:
+    struct Edges {
+        std::int64_t own, later, foreign;
+    };
     struct Level {
         Graph graph;
+        std::vector<Edges> edges;
         Grouping grouping;   // of its nodes into those of the next level
         bool twice = false;  // two steps a visit
-        std::vector<float> right, x, other, step, rest, first, first_image, second, second_image;
+        std::vector<float> right, x, other, rest, first, first_image, second, second_image;
     };
 
     void direct_factor(const Graph& graph);
@@ -30,12 +34,15 @@ class Multigrid {
     void solve_coarse(std::size_t level);
     void chunks(std::int64_t nodes, const std::function<void(std::int64_t, std::int64_t, std::int64_t)>& body) const;
     double dot(const std::vector<float>& a, const std::vector<float>& b);
-    void smooth(const Level& level, const float* x, const float* b, float c1, float c2, float* d, float* y) const;
-    void residual(const Level& level, const float* x, const float* b, float* r) const;
+    void order_edges(Level& level) const;
+    void sweep_down(const Level& level, const float* b, float* x, float* r) const;
+    void sweep_up(const Level& level, const float* b, const float* old, float* x) const;
+    // body(first row, past the last, scratch for the kernels)
+    void slabs(const std::function<void(std::int64_t, std::int64_t, float*)>& body) const;
 
     const Lattice* lattice_ = nullptr;
     Grouping grouping_;  // of voxels
-    std::vector<float> step_, other_;
+    std::vector<float> other_;
     std::vector<std::unique_ptr<Level>> levels_;
     std::vector<double> factor_, pivot_, dense_;
     std::vector<double> parts_;

@@ -5,7 +5,9 @@
 
 #include "../beamform/kernel.hpp"
 #include "../compound/scatter.hpp"
+#include "../confidence/directed_kernel.hpp"
 #include "../confidence/kernel.hpp"
+#include "../confidence/volume_kernel.hpp"
 #include "../fill/kernel.hpp"
 #include "../resample/kernel.hpp"
 #include "../simulate/splat.hpp"
@@ -68,6 +70,8 @@ const char* isa() { return level == Level::v4_vnni ? "x86-64-v4-vnni" : level ==
 #endif
 
 USFAST_PICK(BeamformTable, beamform)
+USFAST_PICK(LatticeTable, lattice)
+USFAST_PICK(DirectedTable, directed)
 USFAST_PICK(ResampleTable, resample)
 USFAST_PICK(SplatTable, splat)
 USFAST_PICK(SurfaceTable, surface)

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from usfast import _core
 from usfast._arguments import choice, positive
+from usfast._threads import get_num_threads
 from usfast.confidence.scaling import checked_images, fraction, unit_image
 
 __all__ = ["ANCHORS", "directed_map"]
 
 ANCHORS = ("published", "edge")
 REACH = 10  # columns to either side from which a pixel hears: 21 parents
-_FLOOR = 1e-4  # added to every gradient: a homogeneous row must not divide by zero
-_ARTIFACT = 0.05  # probability from which a pixel counts as artefact
-_NEEDLE = 0.9  # probability from which a pixel counts as needle
 
 _Array = NDArray[np.float64]
 
@@ -44,6 +43,7 @@ def directed_map(
     reference: ArrayLike | None = None,
     needle: ArrayLike | None = None,
     artifact: ArrayLike | None = None,
+    num_threads: int | None = None,
     progress: Callable[[int, int], Any] | None = None,
 ) -> NDArray[np.float64]:
     """Return the confidence map of Hung et al.: one sweep from the top row down, no system to solve.
@@ -75,8 +75,10 @@ def directed_map(
     needle, artifact : (H, W) or (N, H, W) array, optional
         Probabilities 0..1. Below the upper edge of a needle confidence falls as for the largest gradient of the
         image; in artefacts (above 0.05) as for the mean one, and the result is multiplied by ``1 - artifact``.
+    num_threads : int, optional
+        Images of a stack are taken in parallel; the result does not depend on it, bit for bit.
     progress : callable, optional
-        Called as ``progress(done, total)`` after every image.
+        Called as ``progress(done, total)`` for every image.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def directed_map(
     the 21 shares sum to 1.0004 (variance 8): values may exceed what the formula of the paper gives by that
     factor for each row, and 1 near the top; they are cut at 1 here, which the published code does not. The
     published code filters speckle away first (SRAD, 3000 iterations); do that beforehand where it is wanted.
-    Cost: 21 multiplications and exponentials a pixel.
+    Cost: 21 exponentials a pixel, in vector registers.
 
     References
     ----------
@@ -123,27 +125,20 @@ def directed_map(
     artifacts = _probabilities("artifact", artifact, images.shape)
     cap = None if reference is None else _cap(reference, (rows, columns))
     flow = _flow(rows, alpha, last_row, variance, power, anchor == "edge")
+    threads = get_num_threads(num_threads)
     maps = np.empty(images.shape, np.float64)
-    for n, one in enumerate(images):
-        ratios = _relative_gradients(unit_image(one), flow.on_edge)
-        if needles is not None:
-            _mark_needle(ratios, needles[n])
-        if artifacts is not None:
-            ratios.values[artifacts[n, :-1] > _ARTIFACT] = 1.0
-        maps[n] = _descend(ratios.values, flow, cap, columns)
-        if artifacts is not None:
-            maps[n] *= 1 - artifacts[n]
+    for first in range(0, len(images), threads):  # no more images in float64 at a time than are worked on
+        part = slice(first, first + threads)
+        _core.directed_maps(
+            np.stack([unit_image(one) for one in images[part]]),
+            None if needles is None else np.ascontiguousarray(needles[part]),
+            None if artifacts is None else np.ascontiguousarray(artifacts[part]),
+            flow.spread, flow.loss, cap, flow.power, flow.on_edge, threads, maps[part],
+        )  # fmt: skip
         if progress is not None:
-            progress(n + 1, len(images))
+            for done in range(first, min(first + threads, len(images))):
+                progress(done + 1, len(images))
     return maps.reshape(shape)
-
-
-@dataclass(frozen=True)
-class _Ratios:
-    """Gradients beside the mean of their row, (H - 1, W, 21), and what the largest gradient would be there."""
-
-    values: _Array
-    largest: _Array  # (H - 1, 21)
 
 
 def _flow(rows: int, alpha: float, last_row: float, variance: float, power: float, on_edge: bool) -> _Flow:
@@ -156,40 +151,6 @@ def _flow(rows: int, alpha: float, last_row: float, variance: float, power: floa
     attenuation = np.exp(-alpha * np.arange(rows - 1) / rows)
     loss = -np.log(fraction("last_row", last_row)) * attenuation / attenuation.sum() if rows > 1 else attenuation
     return _Flow(bell, loss, positive("power", power), on_edge)
-
-
-def _relative_gradients(image: _Array, on_edge: bool) -> _Ratios:
-    """Gradients of the edges to each pixel of rows 1.. from column offsets k = -10..10, by their row's mean."""
-    columns = image.shape[1]
-    # Column j + k of the upper row, or as published column j - k of the lower one; mirrored beyond the ends.
-    moved = np.pad(image[:-1] if on_edge else image[1:], ((0, 0), (REACH, REACH)), mode="symmetric")
-    around = np.lib.stride_tricks.sliding_window_view(moved, columns, axis=1)  # (H - 1, 21, W)
-    fixed = image[1:, None] if on_edge else image[:-1, None]
-    if not on_edge:
-        around = around[:, ::-1]
-    gradients = np.abs(fixed - around).transpose(0, 2, 1) + _FLOOR
-    means = gradients.mean(axis=1)
-    largest = gradients.max() / means if gradients.size else means
-    return _Ratios(gradients / means[:, None], largest)
-
-
-def _mark_needle(ratios: _Ratios, needle: _Array) -> None:
-    """Give the edges from a needle's upper border the largest gradient of the image."""
-    inside = np.pad(needle > _NEEDLE, ((1, 1), (0, 0)))
-    border = (inside[2:] & ~inside[:-2])[:-1]
-    ratios.values[border] = np.broadcast_to(ratios.largest[:, None], ratios.values.shape)[border]
-
-
-def _descend(ratios: _Array, flow: _Flow, cap: _Array | None, columns: int) -> _Array:
-    rows = len(ratios) + 1
-    result = np.ones((rows, columns))
-    for i in range(1, rows):
-        kept = np.exp(-(ratios[i - 1] ** flow.power) * flow.loss[i - 1]) * flow.spread
-        above = np.pad(result[i - 1], REACH, mode="symmetric")
-        parents = np.lib.stride_tricks.sliding_window_view(above, 2 * REACH + 1)  # (W, 21)
-        np.einsum("jk,jk->j", parents, kept, out=result[i])
-        np.minimum(result[i], 1.0 if cap is None else cap[i], out=result[i])
-    return result if cap is None else result / cap[:, None]
 
 
 def _cap(reference: ArrayLike, shape: tuple[int, int]) -> _Array:
