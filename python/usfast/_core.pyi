@@ -326,6 +326,7 @@ def compound_scratch(
     statistics: bool,
     threads: int,
 ) -> int: ...
+
 # directed confidence
 def directed_maps(
     images: NDArray[np.float64],

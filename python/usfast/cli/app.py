@@ -17,6 +17,7 @@ from usfast.cli.convert import convert
 from usfast.cli.demo import demo
 from usfast.cli.evaluate import evaluate
 from usfast.cli.info import info
+from usfast.cli.labels import labels
 from usfast.cli.show import show
 from usfast.cli.simulate import simulate
 from usfast.cli.speckle import speckle
@@ -79,6 +80,7 @@ def _options(
 for _command in (info, compound, confidence, show, convert, evaluate, simulate, demo):
     app.command()(_command)
 app.add_typer(speckle, name="speckle")
+app.add_typer(labels, name="labels")
 
 
 def run() -> None:
