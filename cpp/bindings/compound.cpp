@@ -1,6 +1,6 @@
 #include "usfast/compound.hpp"
 
-#include "bindings.hpp"
+#include "importance.hpp"
 
 namespace {
 
@@ -71,18 +71,7 @@ py::tuple compound(const Array<T>& frames, const Array<std::int64_t>& index, con
                      mask ? mask->data() : nullptr,
                      nullptr,
                      {0, 0, 0}};
-    if (importance) {
-        // (N or 1, H or 1, W or 1): an axis of length one serves all.
-        const py::ssize_t full[3] = {count, height, width};
-        std::int64_t stride = 1;
-        require(importance->ndim() == 3, "importance must have three axes");
-        for (int a = 2; a >= 0; --a) {
-            require(importance->shape(a) == full[a] || importance->shape(a) == 1, "importance does not fit the frames");
-            stack.importance_stride[a] = importance->shape(a) == 1 ? 0 : stride;
-            stride *= importance->shape(a);
-        }
-        stack.importance = importance->data();
-    }
+    if (importance) set_importance(stack, *importance, count);
 
     const std::array<py::ssize_t, 3> shape{size[2], size[1], size[0]};
     py::array volume = vote ? py::array(Array<std::uint8_t>(shape)) : py::array(Array<float>(shape));

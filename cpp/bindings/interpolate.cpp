@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "bindings.hpp"
+#include "importance.hpp"
 
 namespace {
 
@@ -15,20 +15,6 @@ VoxelMethod interpolation(const std::string& name) {
            : name == "squared_distance" ? VoxelMethod::squared_distance
            : name == "adaptive"         ? VoxelMethod::adaptive
                                         : VoxelMethod::median;
-}
-
-// (N or 1, H or 1, W or 1): an axis of length one serves all.
-template <typename T>
-void set_importance(usfast::FrameStack& stack, const Array<float>& importance, const Array<T>& frames) {
-    std::int64_t stride = 1;
-    require(importance.ndim() == 3, "importance must have three axes");
-    for (int a = 2; a >= 0; --a) {
-        require(importance.shape(a) == frames.shape(a) || importance.shape(a) == 1,
-                "importance does not fit the frames");
-        stack.importance_stride[a] = importance.shape(a) == 1 ? 0 : stride;
-        stride *= importance.shape(a);
-    }
-    stack.importance = importance.data();
 }
 
 template <typename T>
@@ -60,7 +46,7 @@ py::tuple interpolate(const Array<T>& frames, const Array<std::int64_t>& index, 
                              mask ? mask->data() : nullptr,
                              nullptr,
                              {0, 0, 0}};
-    if (importance) set_importance(stack, *importance, frames);
+    if (importance) set_importance(stack, *importance, frames.shape(0));
 
     const std::array<py::ssize_t, 3> shape{size[2], size[1], size[0]};
     Array<float> volume(shape), weight(shape);

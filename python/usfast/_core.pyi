@@ -340,3 +340,27 @@ def directed_maps(
     threads: int,
     out: NDArray[np.float64],
 ) -> None: ...
+
+# functions
+def fit_functions(
+    frames: NDArray[Any],
+    index: NDArray[np.intp],
+    image_to_voxel: NDArray[np.float64],
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    mask: NDArray[np.uint8] | None,
+    importance: NDArray[np.float32] | None,
+    method: str,
+    reach: float,
+    smoothing: float,
+    max_centres: int,
+    finest: int,
+    compression: float,
+    floor: float,
+    level: float,
+    regularisation: float,
+    iterations: int,
+    tolerance: float,
+    threads: int,
+    progress: _Progress,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...

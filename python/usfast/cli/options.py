@@ -20,6 +20,9 @@ class Method(StrEnum):
     squared_distance = "squared_distance"
     adaptive = "adaptive"
     median = "median"
+    radial_basis = "radial_basis"
+    rayleigh = "rayleigh"
+    bspline = "bspline"
 
 
 class Mode(StrEnum):

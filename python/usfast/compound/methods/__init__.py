@@ -5,15 +5,19 @@ takes arguments that the caller has checked and returns ``(volume, weight)``, bo
 where a voxel has a value. A method checks its own options.
 
 By the voxel (each looks for its pixels): `voxel_nearest`, `inverse_distance`, `trajectory`. By the pixels in a sphere
-around the voxel: `squared_distance`, `adaptive`, `median`.
+around the voxel: `squared_distance`, `adaptive`, `median`. By functions fitted to the pixels: `radial_basis`,
+`rayleigh`, `bspline`.
 """
 
 from collections.abc import Callable
 
 from usfast.compound.methods.adaptive import adaptive
+from usfast.compound.methods.bspline import bspline
 from usfast.compound.methods.inverse_distance import inverse_distance
 from usfast.compound.methods.kernel import FloatVolume
 from usfast.compound.methods.median import median
+from usfast.compound.methods.radial_basis import radial_basis
+from usfast.compound.methods.rayleigh import rayleigh
 from usfast.compound.methods.squared_distance import squared_distance
 from usfast.compound.methods.trajectory import trajectory
 from usfast.compound.methods.voxel_nearest import voxel_nearest
@@ -21,8 +25,11 @@ from usfast.compound.methods.voxel_nearest import voxel_nearest
 __all__ = [
     "METHODS",
     "adaptive",
+    "bspline",
     "inverse_distance",
     "median",
+    "radial_basis",
+    "rayleigh",
     "squared_distance",
     "trajectory",
     "voxel_nearest",
@@ -35,4 +42,7 @@ METHODS: dict[str, Callable[..., tuple[FloatVolume, FloatVolume]]] = {
     "squared_distance": squared_distance,
     "adaptive": adaptive,
     "median": median,
+    "radial_basis": radial_basis,
+    "rayleigh": rayleigh,
+    "bspline": bspline,
 }
