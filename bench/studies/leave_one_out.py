@@ -80,11 +80,11 @@ def thin(fill: str, sigma: float):
     return run
 
 
-def small(method: str, fill: str):
-    """A method with a radius of half the diagonal of a voxel: no pixel is lost, and little is blurred."""
+def within(method: str, fill: str, edges: float):
+    """A method with a radius of so many edges of a voxel; half a diagonal is the least that loses no pixel."""
 
     def run(task):
-        volume, weight = compounded(task, method, radius=0.5 * float(np.linalg.norm(task.grid.spacing)))
+        volume, weight = compounded(task, method, radius=edges * float(np.max(task.grid.spacing)))
         return with_fill(task, volume, weight, fill)
 
     return run
@@ -152,8 +152,8 @@ def methods():
             found[f"{method} + {fill}"] = filled(method, fill)
     found["gaussian, sigma 0.4, thin + sticks"] = thin("sticks", 0.4)
     for method in ("squared_distance", "adaptive", "median"):
-        found[f"{method} + sticks"] = filled(method, "sticks")
-        found[f"{method}, small radius + sticks"] = small(method, "sticks")
+        found[f"{method}, 1.5 voxels + sticks"] = within(method, "sticks", 1.5)
+        found[f"{method}, small radius + sticks"] = within(method, "sticks", 0.5 * 3**0.5)
     for method in ("voxel_nearest", "inverse_distance", "trajectory", "radial_basis", "rayleigh", "bspline"):
         found[method] = bridging(method)
     return found
