@@ -441,6 +441,7 @@ def main(arguments=None):
     parser.add_argument("--every", default="5,10,15,20", help="annotate one frame in each of these")
     parser.add_argument("--fresh", action="store_true", help="compute legs again that are done")
     parser.add_argument("--tiny", action="store_true", help="one small piece of a leg: does it run?")
+    parser.add_argument("--json", type=Path, help="write all legs there")
     parser.add_argument("--figure", type=Path, help="default: label_study.png in --out")
     options = parser.parse_args(arguments)
     every = tuple(sorted(int(number) for number in options.every.split(",")))
@@ -471,6 +472,8 @@ def study(settings, legs, options):
         if not options.tiny:  # a piece of one leg says nothing
             verdict(results, settings)
         write_csv(results, folder / "label_study.csv")
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1))
         kept = leg_file(folder, 0, settings).with_suffix(".npz")
         pictures = np.load(kept) if kept.is_file() else None
         figure(results, settings, pictures, options.figure or folder / "label_study.png")
