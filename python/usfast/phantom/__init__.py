@@ -1,6 +1,7 @@
 """Procedural bodies whose labels, volumes, surfaces and distances are known exactly, and sweeps over them."""
 
-from usfast.phantom.calf import CalfPhantom, CalfShape
+from usfast.phantom.calf import CalfPhantom
+from usfast.phantom.calf_shape import CalfShape
 from usfast.phantom.homogeneous import HomogeneousPhantom
 from usfast.phantom.prostate import ProstatePhantom
 from usfast.phantom.structure import Part, Structure
