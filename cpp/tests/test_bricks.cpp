@@ -88,7 +88,8 @@ Result read(const Bricks& bricks, const GridSize& size) {
 
 void same_bits(const Case& c, bool single, const CompoundOptions& o) {
     Result expected(c.size);
-    CHECK(compound(c.part(single, 0, c.frames), c.size, o, expected.volume.data(), expected.weight.data()));
+    CHECK(compound(c.part(single, 0, c.frames), c.size, o,
+                   {expected.volume.data(), expected.weight.data(), nullptr, nullptr}));
     const Dtype dtype = single ? Dtype::float32 : Dtype::uint8;
     for (const std::int64_t batch : {1, 2, 5})
         for (const int threads : {1, 3}) {
