@@ -115,7 +115,8 @@ void stopped_calls_leave_nothing(const Case& c, const CompoundOptions& o) {
     const Result before = read(bricks, c.size);
     const std::int64_t bytes = bricks.bytes();
     for (const std::int64_t last : {0, 1}) {
-        CHECK(!bricks.add(c.part(false, 3, 2), 2, true, [&](std::int64_t done, std::int64_t) { return done < last; }));
+        // One thread: another one might have finished all before the call to stop comes.
+        CHECK(!bricks.add(c.part(false, 3, 2), 1, true, [&](std::int64_t done, std::int64_t) { return done < last; }));
         CHECK(read(bricks, c.size) == before && bricks.bytes() == bytes);
         bool thrown = false;
         try {
@@ -158,7 +159,7 @@ int main() {
         for (const Method method : {Method::nearest, Method::linear, Method::gaussian})
             for (const Mode mode : {Mode::mean, Mode::maximum, Mode::latest, Mode::vote})
                 for (const bool single : {false, true}) {
-                    if (mode == Mode::vote && single) continue;
+                    if (mode == Mode::vote && (single || scale != 0.4)) continue;  // large cells: slow
                     same_bits(c, single, {method, mode, 2, 0.8, mode == Mode::vote ? 256 : 0, 1});
                 }
         if (scale < 1) stopped_calls_leave_nothing(c, {});

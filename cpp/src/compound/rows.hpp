@@ -42,6 +42,12 @@ inline std::int32_t floor_int(double p) {
     return truncated - (static_cast<double>(truncated) > p);
 }
 
+// cell + voxel * stride. In a far corner of a huge grid the parts leave 32 bits, their sum does not: so modulo 2^32.
+inline std::int32_t stepped(std::int32_t cell, std::int32_t voxel, std::int64_t stride) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(cell) +
+                                     static_cast<std::uint32_t>(voxel) * static_cast<std::uint32_t>(stride));
+}
+
 // How the cells of a slab are addressed and which pixels reach it: those whose first voxel, floor(p + shift), lies in
 // [low, high) on each axis. `below` and `above`: how many voxels outside the slab that voxel may lie.
 struct Target {

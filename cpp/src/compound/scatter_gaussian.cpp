@@ -104,8 +104,7 @@ inline void weigh(const Row<T>& row, const Target& target, const Layout& layout,
     for (int a = 0; a < 3; ++a) {
         std::int32_t voxel[block];
         weigh_axis(row, a, first, first + count - 1, kernel, voxel, b.weight[a]);
-        const auto stride = static_cast<std::int32_t>(target.stride[a]);
-        for (int j = 0; j < block; ++j) b.cell[j] += voxel[j] * stride;
+        for (int j = 0; j < block; ++j) b.cell[j] = stepped(b.cell[j], voxel[j], target.stride[a]);
         if (a == layout.fast)
             for (int j = 0; j < block; ++j) {
                 const std::int32_t begin = voxel[j] - layout.first - kernel.radius;

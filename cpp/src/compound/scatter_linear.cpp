@@ -42,12 +42,11 @@ inline void weigh(const Row<T>& row, const Target& target, std::int64_t u, int c
     for (int j = 0; j < block; ++j) b.cell[j] = static_cast<std::int32_t>(target.origin);
     for (int a = 0; a < 3; ++a) {
         const double step = row.step[a], base = row.base[a];
-        const auto stride = static_cast<std::int32_t>(target.stride[a]);
         for (int j = 0; j < block; ++j) {
             const double p = step * static_cast<double>(first + j < last ? first + j : last) + base;
             const std::int32_t voxel = floor_int(p);
             const double f = p - static_cast<double>(voxel);
-            b.cell[j] += voxel * stride;
+            b.cell[j] = stepped(b.cell[j], voxel, target.stride[a]);
             b.side[a][0][j] = static_cast<float>(1 - f);
             b.side[a][1][j] = static_cast<float>(f);
         }

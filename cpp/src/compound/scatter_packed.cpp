@@ -12,14 +12,13 @@ constexpr int block = 32;
 inline void locate(const Row<std::uint8_t>& row, const Target& target, std::int64_t u, int count, std::int32_t* cell) {
     const auto first = static_cast<std::int32_t>(u);
     const std::int32_t last = first + count - 1;
-    const auto sx = static_cast<std::int32_t>(target.stride[0]), sy = static_cast<std::int32_t>(target.stride[1]),
-               sz = static_cast<std::int32_t>(target.stride[2]), origin = static_cast<std::int32_t>(target.origin);
+    const auto origin = static_cast<std::int32_t>(target.origin);
     for (int j = 0; j < block; ++j) {
         const auto column = static_cast<double>(first + j < last ? first + j : last);
         const auto x = static_cast<std::int32_t>(row.step[0] * column + row.base[0] + 0.5);
         const auto y = static_cast<std::int32_t>(row.step[1] * column + row.base[1] + 0.5);
         const auto z = static_cast<std::int32_t>(row.step[2] * column + row.base[2] + 0.5);
-        cell[j] = x * sx + y * sy + z * sz + origin;
+        cell[j] = stepped(stepped(stepped(origin, x, target.stride[0]), y, target.stride[1]), z, target.stride[2]);
     }
 }
 
