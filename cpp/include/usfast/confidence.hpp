@@ -22,8 +22,8 @@ struct ConfidenceOptions {
     double beta;
     double penalty[3];  // of vertical, horizontal and diagonal steps, beside the difference of intensity
     double floor;       // least weight of an edge
-    bool normalise;  // to [0, 1] over the pixels that are not outside, before attenuation
-    bool single;     // solve in float
+    bool normalise;     // to [0, 1] over the pixels that are not outside, before attenuation
+    bool single;        // solve in float
     int threads;
 };
 
